@@ -1,0 +1,37 @@
+// Owns what a module may use of the core: everything a module imports that is not its own stands here.
+
+export type { Clock } from './base/clock';
+export { seconds } from './base/clock';
+export { RollcallError, SipError } from './base/errors';
+export type { Logger, LogLevel, LogMethod } from './base/logger';
+export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
+export { declareParams } from './base/params';
+export type { Random } from './base/random';
+export type { TimerWheel, WheelTimer } from './base/wheel';
+export type {
+  Change,
+  Database,
+  DatabaseDriver,
+  DatabaseUrl,
+  Guard,
+  Row,
+  Select,
+  Table,
+  Value,
+  Write,
+} from './db/database';
+export type { ModuleContext, SipServices } from './module/context';
+export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
+export { defineModule } from './module/define';
+export type { Command, ScriptArg, ScriptFunction } from './module/function';
+export type { ExtensionPoint, ServiceToken } from './module/points';
+export { databaseDrivers, extensionPoint, service } from './module/points';
+export type { EventRouteInput, RoutedRequest } from './module/request';
+export type { EventHeader, NameAddr, Via } from './sip/headers';
+export type { SipRequest, SipResponse } from './sip/message';
+export type { ReplyOptions } from './sip/reply';
+export type { Resolver } from './sip/resolver';
+export type { ClientOutcome, ClientTransaction, ServerTransaction, TransactionLayer } from './sip/transaction/layer';
+export type { Endpoint, Flow, Protocol } from './sip/transport/flow';
+export type { ListenPoint, TransportLayer } from './sip/transport/layer';
+export type { SipUri } from './sip/uri';
