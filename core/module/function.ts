@@ -16,8 +16,8 @@ export interface ScriptFunction {
   readonly returns: 'boolean' | 'number' | 'string' | 'void';
   /** True: the script gets a promise, and `call` may return one. */
   readonly waits: boolean;
-  // biome-ignore lint/suspicious/noExplicitAny: the declared `args` are the type; the facade checks them before it calls.
-  call(...args: any[]): unknown;
+  /** Takes what `args` declares: the facade checks that before it calls. */
+  call(...args: unknown[]): unknown;
 }
 
 /** A command for the control socket: `MODULE.NAME`. */
