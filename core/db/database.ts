@@ -1,0 +1,121 @@
+// Owns the contract between those who store and the database drivers: changes, guards, queries, and what can go wrong.
+import { RollcallError } from '../base/errors';
+import type { Logger } from '../base/logger';
+import type { Row, Table, Value } from './table';
+import type { DatabaseUrl } from './url';
+
+export type { Column, Index, Migration, Row, Table, Value } from './table';
+export type { DatabaseUrl } from './url';
+
+/** A compare-and-swap: the change counts only if the stored row's version is the expected one. */
+export interface Guard {
+  readonly table: Table;
+  /** The row to store, with its new version. */
+  readonly row: Row;
+  /** An integer column of `table`, outside its key. */
+  readonly versionColumn: string;
+  /** 0: there is no such row yet. */
+  readonly expected: number;
+}
+
+/** Inserts the row, or replaces the one with the same primary key. */
+export interface Put {
+  readonly op: 'put';
+  readonly table: Table;
+  readonly row: Row;
+}
+
+/** Deletes a row by its primary key; none there is no error. */
+export interface Delete {
+  readonly op: 'delete';
+  readonly table: Table;
+  readonly key: Row;
+}
+
+/** Changes columns of the row with this primary key if all of `where` holds; nothing there is no error. */
+export interface Update {
+  readonly op: 'update';
+  readonly table: Table;
+  readonly key: Row;
+  readonly set: Readonly<Record<string, Value>>;
+  readonly where?: Readonly<Record<string, Value>>;
+}
+
+export type Write = Put | Delete | Update;
+
+/** Stored whole or not at all. Rows and blobs must not be altered until `commit` has settled. */
+export interface Change {
+  readonly guard?: Guard;
+  readonly writes: readonly Write[];
+}
+
+/** Equal to (null: is null), one of, or a comparison that null never satisfies. */
+export type Condition =
+  | Value
+  | { readonly in: readonly Value[] }
+  | { readonly atMost: number }
+  | { readonly above: number };
+
+export interface Select {
+  readonly table: Table;
+  /** All conditions hold; `{}` takes every row. */
+  readonly where: Readonly<Record<string, Condition>>;
+  /** A column, ascending, null first, texts by their bytes; equal ones in any order. */
+  readonly orderBy?: string;
+  readonly limit?: number;
+  /** The rows hold these columns in this order; all columns of the table when not given. */
+  readonly columns?: readonly string[];
+}
+
+export type Outcome = 'committed' | 'stale';
+
+export interface Database {
+  /** For logs: without the password. */
+  readonly url: string;
+  /**
+   * Creates missing tables and migrates older ones.
+   * @throws RollcallError when a table is newer, foreign, or of another shape; DatabaseUnavailable when it cannot be looked at.
+   */
+  prepare(tables: readonly Table[]): Promise<void>;
+  /**
+   * One round trip, one snapshot: all answers are of the same moment, and hold everything committed before the call.
+   * @throws DatabaseUnavailable
+   */
+  select(queries: readonly Select[]): Promise<Row[][]>;
+  /**
+   * Resolves once the change is on disk. Changes that wait go together in one transaction.
+   * `stale`: the guard's version was not the expected one, or an earlier change of the same guard row turned out stale
+   * before the caller could know; nothing of this change is stored.
+   * @throws DatabaseUnavailable when nothing can be stored now (if the database died half way, the change may still be there: read before
+   * trying again, as the guard makes a caller do anyway); ConstraintViolated when this one change can never be stored.
+   */
+  commit(change: Change): Promise<Outcome>;
+  /** Stores what waits, then closes. Anything after it is refused with DatabaseUnavailable. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseDriver {
+  /** @throws RollcallError when this URL can never work (folder instead of file, not a database, no permission). */
+  open(url: DatabaseUrl, log: Logger): Promise<Database>;
+}
+
+/** The database cannot serve now; the same may work later. Becomes 503 with Retry-After. */
+export class DatabaseUnavailable extends RollcallError {
+  constructor(
+    message: string,
+    /** Seconds after which trying again makes sense. */
+    readonly retryAfter: number,
+    options: { hint?: string; cause?: unknown } = {},
+  ) {
+    super(message, options);
+    this.name = 'DatabaseUnavailable';
+  }
+}
+
+/** A change that breaks a rule of its table: null where none may be, a second row with one unique key. */
+export class ConstraintViolated extends RollcallError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConstraintViolated';
+  }
+}
