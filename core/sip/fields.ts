@@ -1,0 +1,275 @@
+// Owns the headers of a message: raw values by name, typed values read once and kept, and editing by routing scripts.
+import { RollcallError, SipError } from '../base/errors';
+import {
+  type EventHeader,
+  type MediaType,
+  type NameAddr,
+  parseAccept,
+  parseContact,
+  parseContentType,
+  parseEvent,
+  parseNameAddr,
+  parseNameAddrs,
+  parseVia,
+  parseVias,
+  splitCommas,
+  type Via,
+} from './headers';
+import { HeaderLines, type Limits } from './lines';
+import { H, headerName, headerNumber } from './names';
+import { BLANK, decimal, isToken, skipClass, TOKEN } from './text';
+
+/** RFC 3261 §20.16. */
+export interface CSeq {
+  number: number;
+  method: string;
+}
+
+/** Typed values that were read already. A new one replaces it when the headers are edited. */
+class Cache {
+  from: NameAddr | undefined = undefined;
+  to: NameAddr | undefined = undefined;
+  cseq: CSeq | undefined = undefined;
+  via: Via | undefined = undefined;
+  vias: Via[] | undefined = undefined;
+  event: EventHeader | undefined = undefined;
+  contacts: NameAddr[] | undefined = undefined;
+}
+
+/** RFC 3261 §8.1.1.5: CSeq is below 2^31. */
+const maxCSeq = 2 ** 31 - 1;
+/** RFC 3261 §20.19: Expires is at most 2^32 - 1; what is above stands for that. */
+const maxDelta = 2 ** 32 - 1;
+
+/**
+ * Headers of a request or a response. Text is one character a byte, cut from the message when asked for.
+ * Typed getters throw SipError 400 whose reason names the header when it is missing, repeated or malformed.
+ */
+export abstract class SipMessage {
+  private lines: HeaderLines;
+  private cache = new Cache();
+
+  protected constructor(
+    lines: HeaderLines,
+    /** Offset of the start line in the text of `lines`. */
+    private readonly startLine: number,
+    readonly body: Buffer,
+  ) {
+    this.lines = lines;
+  }
+
+  /** Start line and headers as they stand, without the empty line. */
+  get head(): string {
+    return this.lines.text.slice(this.startLine, this.lines.end);
+  }
+
+  /** The first value of a header, unfolded and trimmed. Case does not matter, and a compact name is its long name. */
+  header(name: string): string | undefined {
+    const k = this.find(name, 0);
+    return k === -1 ? undefined : this.lines.value(k);
+  }
+
+  /** The value of every line of a header, in order, not split at commas. */
+  headers(name: string): string[] {
+    const values: string[] = [];
+    for (let k = this.find(name, 0); k !== -1; k = this.find(name, k + 1)) values.push(this.lines.value(k));
+    return values;
+  }
+
+  private find(name: string, from: number): number {
+    const number = headerNumber(name, 0, name.length);
+    return number === 0 ? this.lines.indexOfUnknown(name.toLowerCase(), from) : this.lines.indexOf(number, from);
+  }
+
+  /** The value of a header that may stand once at most. */
+  private single(number: number): string | undefined {
+    if (!this.lines.has(number)) return undefined;
+    if (this.lines.isRepeated(number)) throw new SipError(400, `Repeated ${headerName(number)}`);
+    return this.lines.value(this.lines.indexOf(number));
+  }
+
+  private mandatory(number: number): string {
+    const value = this.single(number);
+    if (value === undefined) throw new SipError(400, `Missing ${headerName(number)}`);
+    return value;
+  }
+
+  /** Every value of a comma-separated header, over all its lines. */
+  private list<T>(number: number, parse: (value: string) => T[] | undefined): T[] {
+    const items: T[] = [];
+    for (let k = this.lines.indexOf(number); k !== -1; k = this.lines.indexOf(number, k + 1)) {
+      for (const item of valid(number, parse(this.lines.value(k)))) items.push(item);
+    }
+    return items;
+  }
+
+  get from(): NameAddr {
+    this.cache.from ??= valid(H.from, parseNameAddr(this.mandatory(H.from)));
+    return this.cache.from;
+  }
+
+  get to(): NameAddr {
+    this.cache.to ??= valid(H.to, parseNameAddr(this.mandatory(H.to)));
+    return this.cache.to;
+  }
+
+  get fromTag(): string | undefined {
+    return this.from.params.get('tag');
+  }
+
+  get toTag(): string | undefined {
+    return this.to.params.get('tag');
+  }
+
+  get callId(): string {
+    const value = this.mandatory(H.callId);
+    if (value === '') throw new SipError(400, 'Bad Call-ID');
+    return value;
+  }
+
+  get cseq(): CSeq {
+    this.cache.cseq ??= valid(H.cseq, parseCSeq(this.mandatory(H.cseq)));
+    return this.cache.cseq;
+  }
+
+  /** The topmost Via; those below it are not looked at. */
+  get via(): Via {
+    if (this.cache.via === undefined) {
+      const k = this.lines.indexOf(H.via);
+      if (k === -1) throw new SipError(400, 'Missing Via');
+      this.cache.via = valid(H.via, parseVia(this.lines.value(k)));
+    }
+    return this.cache.via;
+  }
+
+  /** Every Via, topmost first. */
+  get vias(): Via[] {
+    this.cache.vias ??= this.list(H.via, parseVias);
+    if (this.cache.vias.length === 0) throw new SipError(400, 'Missing Via');
+    return this.cache.vias;
+  }
+
+  /** undefined when there is no Event header. */
+  get event(): EventHeader | undefined {
+    if (this.cache.event === undefined && this.lines.has(H.event)) {
+      this.cache.event = valid(H.event, parseEvent(this.mandatory(H.event)));
+    }
+    return this.cache.event;
+  }
+
+  /** Every Contact address; one with the uri `*` for `Contact: *`. */
+  get contacts(): NameAddr[] {
+    this.cache.contacts ??= this.list(H.contact, parseContact);
+    return this.cache.contacts;
+  }
+
+  /** The one Contact that a request which makes a dialog has to have (RFC 3261 §8.1.1.8). */
+  get contact(): NameAddr {
+    const [contact, second] = this.contacts;
+    if (contact === undefined) throw new SipError(400, 'Missing Contact');
+    if (second !== undefined) throw new SipError(400, 'Repeated Contact');
+    if (contact.uri === '*') throw new SipError(400, 'Bad Contact');
+    return contact;
+  }
+
+  /** Seconds; undefined when there is no Expires. */
+  get expires(): number | undefined {
+    const value = this.single(H.expires);
+    return value === undefined ? undefined : valid(H.expires, parseDelta(value));
+  }
+
+  get maxForwards(): number | undefined {
+    const value = this.single(H.maxForwards);
+    return value === undefined ? undefined : valid(H.maxForwards, notNegative(decimal(value, 0, value.length, 255)));
+  }
+
+  get contentType(): MediaType | undefined {
+    const value = this.single(H.contentType);
+    return value === undefined ? undefined : valid(H.contentType, parseContentType(value));
+  }
+
+  /** The media ranges of every Accept line; undefined when there is none, which means the default of the package. */
+  get accept(): MediaType[] | undefined {
+    return this.lines.has(H.accept) ? this.list(H.accept, parseAccept) : undefined;
+  }
+
+  get routes(): NameAddr[] {
+    return this.list(H.route, parseNameAddrs);
+  }
+
+  get recordRoutes(): NameAddr[] {
+    return this.list(H.recordRoute, parseNameAddrs);
+  }
+
+  /** Option tags and other plain lists (Require, Supported, Allow, …): the items of every line. */
+  items(name: string): string[] {
+    return this.headers(name).flatMap(splitCommas);
+  }
+
+  /**
+   * Adds a header line after the last one.
+   * @throws RollcallError when the name is no token or the value has a line break in it
+   */
+  appendHeader(name: string, value: string): void {
+    this.rewrite(this.lines.end, this.lines.end, headerLine(name, value));
+  }
+
+  /** Adds a header line before the first one. @throws RollcallError as `appendHeader` */
+  insertHeader(name: string, value: string): void {
+    this.rewrite(this.lines.start, this.lines.start, headerLine(name, value));
+  }
+
+  /** Takes every line of a header out. @returns how many there were */
+  removeHeader(name: string): number {
+    let removed = 0;
+    for (let k = this.find(name, 0); k !== -1; k = this.find(name, k)) {
+      this.rewrite(this.lines.offset(k), this.lines.offset(k + 1), '');
+      removed++;
+    }
+    return removed;
+  }
+
+  /** Puts `insert` in place of text[from, to) and reads the headers anew. */
+  private rewrite(from: number, to: number, insert: string): void {
+    const { text, start, end } = this.lines;
+    const lineBreak = from === end && text.charCodeAt(end - 1) !== 0x0a ? '\r\n' : '';
+    const edited = `${text.slice(0, from)}${lineBreak}${insert}${text.slice(to, end)}\r\n`;
+    const { lines, fault } = HeaderLines.scan(edited, start, editLimits);
+    if (fault !== undefined) throw new RollcallError('a message cannot have that many headers');
+    this.lines = lines;
+    this.cache = new Cache();
+  }
+}
+
+/** A script may add to a message that is as large as a message from the network may be. */
+const editLimits: Limits = { maxHeaders: 1024, maxHeadBytes: 262_144 };
+
+function headerLine(name: string, value: string): string {
+  if (!isToken(name)) throw new RollcallError(`'${name}' is not a header name`);
+  if (/[\r\n\0]/.test(value)) throw new RollcallError(`the value of ${name} must not hold a line break`);
+  return `${name}: ${value}\r\n`;
+}
+
+function valid<T>(number: number, value: T | undefined): T {
+  if (value === undefined) throw new SipError(400, `Bad ${headerName(number)}`);
+  return value;
+}
+
+function notNegative(value: number): number | undefined {
+  return value < 0 ? undefined : value;
+}
+
+function parseCSeq(value: string): CSeq | undefined {
+  const space = skipClass(value, 0, value.length, TOKEN);
+  const number = decimal(value, 0, space, maxCSeq);
+  const method = skipClass(value, space, value.length, BLANK);
+  if (number === -1 || method === space || skipClass(value, method, value.length, TOKEN) !== value.length)
+    return undefined;
+  return method === value.length ? undefined : { number, method: value.slice(method) };
+}
+
+/** delta-seconds, RFC 3261 §25.1. */
+function parseDelta(value: string): number | undefined {
+  const digits = decimal(value, 0, value.length, Number.MAX_VALUE);
+  return digits === -1 ? undefined : Math.min(digits, maxDelta);
+}

@@ -1,0 +1,250 @@
+// Owns SIP messages: bytes in, a request, a response, a message to refuse or noise out (RFC 3261 §7, §18).
+import { SipError } from '../base/errors';
+import { SipMessage } from './fields';
+import { defaultLimits, HeaderLines, type Limits, type LineFault } from './lines';
+import { H, headerName } from './names';
+import { decimal, isClass, scanWork, skipClass, TOKEN, trimEnd, URI } from './text';
+
+export { type CSeq, SipMessage } from './fields';
+export { defaultLimits, type Limits } from './lines';
+
+const noBody = Buffer.alloc(0);
+
+/** A request as received, or as a routing script has edited it. */
+export class SipRequest extends SipMessage {
+  /** Where it came from; the transport sets it at receipt. */
+  source: { address: string; port: number } | undefined = undefined;
+
+  constructor(
+    readonly method: string,
+    /** The Request-URI as text. */
+    readonly uri: string,
+    readonly version: string,
+    lines: HeaderLines,
+    startLine: number,
+    body: Buffer,
+  ) {
+    super(lines, startLine, body);
+  }
+}
+
+/** A response as received. */
+export class SipResponse extends SipMessage {
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    readonly version: string,
+    lines: HeaderLines,
+    startLine: number,
+    body: Buffer,
+  ) {
+    super(lines, startLine, body);
+  }
+}
+
+/** What came out of some bytes. */
+export type Parsed =
+  | { kind: 'request'; message: SipRequest }
+  | { kind: 'response'; message: SipResponse }
+  /** To be answered `status reason` through `replyTo`; when that is undefined (a response, an ACK, no way back) to be dropped. */
+  | { kind: 'bad'; reason: string; status: number; replyTo: SipRequest | undefined }
+  /** Keep-alives: nothing but CR, LF and NUL. */
+  | { kind: 'noise' };
+
+/** A start line taken apart. `fault` says what is wrong with it; the rest is then what could be read. */
+interface StartLine {
+  response: boolean;
+  method: string;
+  uri: string;
+  version: string;
+  status: number;
+  reason: string;
+  fault: SipError | undefined;
+}
+
+/** Headers without which no request can be answered, RFC 3261 §8.1.1. */
+const mandatory = [H.via, H.from, H.to, H.callId, H.cseq];
+/** Headers that contradict themselves when they stand twice. */
+const once = [H.from, H.to, H.callId, H.cseq, H.maxForwards];
+
+/**
+ * Takes one datagram, or one framed message of a stream, apart. Checks what every message needs (start line, Via, From, To,
+ * Call-ID, CSeq, Content-Length); all else is read when asked for. Never throws, and works in the time of its size.
+ */
+export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Parsed {
+  const start = skipKeepAlive(bytes);
+  if (start === bytes.length) return { kind: 'noise' };
+  const text = bytes.toString('latin1');
+  scanWork.visited += text.length;
+  const lineFeed = text.indexOf('\n', start);
+  scanWork.visited += (lineFeed === -1 ? text.length : lineFeed) - start;
+  const lineStop = lineFeed === -1 ? text.length : lineFeed;
+  const line = parseStartLine(text, start, text.charCodeAt(lineStop - 1) === 0x0d ? lineStop - 1 : lineStop);
+  const { lines, fault } = HeaderLines.scan(text, Math.min(lineStop + 1, text.length), limits);
+  if (line.response) {
+    return readResponse(line, lines, fault, start, bytes);
+  }
+  return readRequest(line, lines, fault, start, bytes);
+}
+
+/** The first byte that is not CR, LF or NUL (RFC 3261 §7.5, RFC 5626 §3.5.1; libpurple sends a NUL to keep its binding). */
+function skipKeepAlive(bytes: Buffer): number {
+  let i = 0;
+  while (i < bytes.length && (bytes[i] === 0x0d || bytes[i] === 0x0a || bytes[i] === 0)) i++;
+  scanWork.visited += i;
+  return i;
+}
+
+function readRequest(
+  line: StartLine,
+  lines: HeaderLines,
+  fault: LineFault | undefined,
+  start: number,
+  bytes: Buffer,
+): Parsed {
+  let problem = line.fault ?? lineProblem(fault);
+  let body: Buffer = noBody;
+  if (problem === undefined) {
+    try {
+      body = readBody(lines, bytes);
+      const request = new SipRequest(line.method, line.uri, line.version, lines, start, body);
+      checkRequest(request, lines);
+      return { kind: 'request', message: request };
+    } catch (error) {
+      if (!(error instanceof SipError)) throw error;
+      problem = error;
+    }
+  }
+  const answerable = line.method !== 'ACK' && mandatory.every((number) => lines.has(number));
+  const replyTo = answerable ? new SipRequest(line.method, line.uri, line.version, lines, start, body) : undefined;
+  return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo };
+}
+
+function readResponse(
+  line: StartLine,
+  lines: HeaderLines,
+  fault: LineFault | undefined,
+  start: number,
+  bytes: Buffer,
+): Parsed {
+  let problem = line.fault ?? lineProblem(fault);
+  if (problem === undefined) {
+    try {
+      const response = new SipResponse(line.status, line.reason, line.version, lines, start, readBody(lines, bytes));
+      checkCommon(response, lines);
+      return { kind: 'response', message: response };
+    } catch (error) {
+      if (!(error instanceof SipError)) throw error;
+      problem = error;
+    }
+  }
+  return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo: undefined };
+}
+
+function lineProblem(fault: LineFault | undefined): SipError | undefined {
+  switch (fault) {
+    case 'line':
+      return new SipError(400, 'Bad Header Line');
+    case 'count':
+      return new SipError(400, 'Too Many Headers');
+    case 'size':
+      return new SipError(513, 'Headers Too Large');
+    default:
+      return undefined;
+  }
+}
+
+/** What no message can do without. Each value is kept, so a module that asks for it again pays nothing. */
+function checkCommon(message: SipMessage, lines: HeaderLines): void {
+  for (const number of once) {
+    if (lines.isRepeated(number)) throw new SipError(400, `Repeated ${headerName(number)}`);
+  }
+  message.via;
+  message.from;
+  message.to;
+  message.callId;
+  message.cseq;
+}
+
+function checkRequest(request: SipRequest, lines: HeaderLines): void {
+  checkCommon(request, lines);
+  if (request.cseq.method !== request.method) throw new SipError(400, 'CSeq Method Does Not Match');
+}
+
+/** RFC 3261 §18.3: over a datagram no Content-Length means the rest, what is beyond it is dropped, and less than it is a fault. */
+function readBody(lines: HeaderLines, bytes: Buffer): Buffer {
+  const bodyStart = lines.end + (bytes[lines.end] === 0x0d ? 2 : 1);
+  const available = Math.max(0, bytes.length - bodyStart);
+  let length = -1;
+  for (let k = lines.indexOf(H.contentLength); k !== -1; k = lines.indexOf(H.contentLength, k + 1)) {
+    const value = lines.value(k);
+    const declared = decimal(value, 0, value.length, Number.MAX_SAFE_INTEGER);
+    if (declared === -1) throw new SipError(400, 'Bad Content-Length');
+    if (length !== -1 && length !== declared) throw new SipError(400, 'Contradictory Content-Length');
+    length = declared;
+  }
+  if (length > available) throw new SipError(400, 'Content-Length Exceeds Message');
+  const end = bodyStart + (length === -1 ? available : length);
+  return end <= bodyStart ? noBody : bytes.subarray(bodyStart, end);
+}
+
+function parseStartLine(text: string, start: number, end: number): StartLine {
+  const line: StartLine = {
+    response: false,
+    method: '',
+    uri: '',
+    version: 'SIP/2.0',
+    status: 0,
+    reason: '',
+    fault: undefined,
+  };
+  const first = skipClass(text, start, end, TOKEN);
+  if (first < end && text.charCodeAt(first) === 0x2f && text.slice(start, first).toUpperCase() === 'SIP') {
+    parseStatusLine(text, start, end, line);
+  } else {
+    parseRequestLine(text, start, first, end, line);
+  }
+  return line;
+}
+
+/** Method SP Request-URI SP SIP-Version, one blank each (RFC 3261 §7.1). */
+function parseRequestLine(text: string, start: number, methodEnd: number, end: number, line: StartLine): void {
+  line.method = text.slice(start, methodEnd);
+  const uriEnd = skipClass(text, methodEnd + 1, end, URI);
+  line.uri = text.slice(methodEnd + 1, uriEnd);
+  const version = text.slice(uriEnd + 1, end);
+  if (methodEnd === start || text.charCodeAt(methodEnd) !== 0x20) line.fault = new SipError(400, 'Bad Request Line');
+  else if (uriEnd === methodEnd + 1 || text.charCodeAt(uriEnd) !== 0x20)
+    line.fault = new SipError(400, 'Bad Request-URI');
+  else if (version !== 'SIP/2.0') line.fault = versionFault(version, 'Bad Request Line');
+}
+
+/** SIP-Version SP Status-Code SP Reason-Phrase (§7.2); a status line that ends after its code is accepted. */
+function parseStatusLine(text: string, start: number, end: number, line: StartLine): void {
+  line.response = true;
+  let space = start;
+  while (space < end && text.charCodeAt(space) !== 0x20) space++;
+  scanWork.visited += space - start;
+  line.version = text.slice(start, space);
+  const code = decimal(text, space + 1, Math.min(space + 4, end), 699);
+  if (line.version !== 'SIP/2.0') line.fault = versionFault(line.version, 'Bad Status Line');
+  else if (code < 100 || (space + 4 < end && text.charCodeAt(space + 4) !== 0x20))
+    line.fault = new SipError(400, 'Bad Status Line');
+  line.status = code;
+  line.reason = text.slice(space + 5, trimEnd(text, Math.min(space + 5, end), end));
+}
+
+/** SIP-Version compares without case (§7.1); one of the right shape that is not ours is 505 (§21.5.6). */
+function versionFault(version: string, otherwise: string): SipError | undefined {
+  const upper = version.slice(0, 32).toUpperCase();
+  if (upper === 'SIP/2.0') return undefined;
+  const dot = upper.indexOf('.');
+  const shaped =
+    upper.startsWith('SIP/') && dot !== -1 && isDigits(upper, 4, dot) && isDigits(upper, dot + 1, upper.length);
+  return shaped ? new SipError(505, 'Version Not Supported') : new SipError(400, otherwise);
+}
+
+function isDigits(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (!isClass(text.charCodeAt(i), 32)) return false;
+  return end > start;
+}
