@@ -1,6 +1,7 @@
 // Owns the one pass over a header block: where each header line starts, which header it is, and its value on demand.
-import { headerNumber, nameEnd, sameName } from './names';
-import { BLANK, scanWork, skipClass, trimEnd } from './text';
+import { SipError } from '../base/errors';
+import { H, headerNumber, nameEnd, sameName } from './names';
+import { BLANK, decimal, scanWork, skipClass, trimEnd } from './text';
 
 /** What bounds the work and the memory one message can cost. */
 export interface Limits {
@@ -140,10 +141,40 @@ export class HeaderLines {
     const lineFeed = text.indexOf('\n', start);
     return lineFeed === -1 || lineFeed >= end ? text.slice(start, end) : unfold(text, start, end);
   }
+
+  /**
+   * The declared size of the body; undefined when there is no Content-Length.
+   * @throws SipError 400 when it is not a number, or when two lines do not say the same
+   */
+  contentLength(): number | undefined {
+    let length: number | undefined;
+    for (let k = this.indexOf(H.contentLength); k !== -1; k = this.indexOf(H.contentLength, k + 1)) {
+      const value = this.value(k);
+      const declared = decimal(value, 0, value.length, Number.MAX_SAFE_INTEGER);
+      if (declared === -1) throw new SipError(400, 'Bad Content-Length');
+      if (length !== undefined && length !== declared) throw new SipError(400, 'Contradictory Content-Length');
+      length = declared;
+    }
+    return length;
+  }
 }
 
 /** What can be wrong with a header block: a line that is no header, too many lines, too many bytes. */
 export type LineFault = 'line' | 'count' | 'size';
+
+/** The answer to a faulty header block; undefined for a good one. */
+export function faultError(fault: LineFault | undefined): SipError | undefined {
+  switch (fault) {
+    case 'line':
+      return new SipError(400, 'Bad Header Line');
+    case 'count':
+      return new SipError(400, 'Too Many Headers');
+    case 'size':
+      return new SipError(513, 'Headers Too Large');
+    default:
+      return undefined;
+  }
+}
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;

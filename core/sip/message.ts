@@ -1,9 +1,10 @@
 // Owns SIP messages: bytes in, a request, a response, a message to refuse or noise out (RFC 3261 §7, §18).
 import { SipError } from '../base/errors';
 import { SipMessage } from './fields';
-import { defaultLimits, HeaderLines, type Limits, type LineFault } from './lines';
+import { skipKeepAlive } from './frame';
+import { defaultLimits, faultError, HeaderLines, type Limits, type LineFault } from './lines';
 import { H, headerName } from './names';
-import { decimal, isClass, scanWork, skipClass, TOKEN, trimEnd, URI } from './text';
+import { DIGIT, decimal, isClass, scanWork, skipClass, TOKEN, trimEnd, URI } from './text';
 
 export { type CSeq, SipMessage } from './fields';
 export { defaultLimits, type Limits } from './lines';
@@ -72,7 +73,7 @@ const once = [H.from, H.to, H.callId, H.cseq, H.maxForwards];
  * Call-ID, CSeq, Content-Length); all else is read when asked for. Never throws, and works in the time of its size.
  */
 export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Parsed {
-  const start = skipKeepAlive(bytes);
+  const start = skipKeepAlive(bytes, 0);
   if (start === bytes.length) return { kind: 'noise' };
   const text = bytes.toString('latin1');
   scanWork.visited += text.length;
@@ -87,14 +88,6 @@ export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Par
   return readRequest(line, lines, fault, start, bytes);
 }
 
-/** The first byte that is not CR, LF or NUL (RFC 3261 §7.5, RFC 5626 §3.5.1; libpurple sends a NUL to keep its binding). */
-function skipKeepAlive(bytes: Buffer): number {
-  let i = 0;
-  while (i < bytes.length && (bytes[i] === 0x0d || bytes[i] === 0x0a || bytes[i] === 0)) i++;
-  scanWork.visited += i;
-  return i;
-}
-
 function readRequest(
   line: StartLine,
   lines: HeaderLines,
@@ -102,7 +95,7 @@ function readRequest(
   start: number,
   bytes: Buffer,
 ): Parsed {
-  let problem = line.fault ?? lineProblem(fault);
+  let problem = line.fault ?? faultError(fault);
   let body: Buffer = noBody;
   if (problem === undefined) {
     try {
@@ -127,7 +120,7 @@ function readResponse(
   start: number,
   bytes: Buffer,
 ): Parsed {
-  let problem = line.fault ?? lineProblem(fault);
+  let problem = line.fault ?? faultError(fault);
   if (problem === undefined) {
     try {
       const response = new SipResponse(line.status, line.reason, line.version, lines, start, readBody(lines, bytes));
@@ -139,19 +132,6 @@ function readResponse(
     }
   }
   return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo: undefined };
-}
-
-function lineProblem(fault: LineFault | undefined): SipError | undefined {
-  switch (fault) {
-    case 'line':
-      return new SipError(400, 'Bad Header Line');
-    case 'count':
-      return new SipError(400, 'Too Many Headers');
-    case 'size':
-      return new SipError(513, 'Headers Too Large');
-    default:
-      return undefined;
-  }
 }
 
 /** What no message can do without. Each value is kept, so a module that asks for it again pays nothing. */
@@ -175,17 +155,9 @@ function checkRequest(request: SipRequest, lines: HeaderLines): void {
 function readBody(lines: HeaderLines, bytes: Buffer): Buffer {
   const bodyStart = lines.end + (bytes[lines.end] === 0x0d ? 2 : 1);
   const available = Math.max(0, bytes.length - bodyStart);
-  let length = -1;
-  for (let k = lines.indexOf(H.contentLength); k !== -1; k = lines.indexOf(H.contentLength, k + 1)) {
-    const value = lines.value(k);
-    const declared = decimal(value, 0, value.length, Number.MAX_SAFE_INTEGER);
-    if (declared === -1) throw new SipError(400, 'Bad Content-Length');
-    if (length !== -1 && length !== declared) throw new SipError(400, 'Contradictory Content-Length');
-    length = declared;
-  }
+  const length = lines.contentLength() ?? available;
   if (length > available) throw new SipError(400, 'Content-Length Exceeds Message');
-  const end = bodyStart + (length === -1 ? available : length);
-  return end <= bodyStart ? noBody : bytes.subarray(bodyStart, end);
+  return length === 0 ? noBody : bytes.subarray(bodyStart, bodyStart + length);
 }
 
 function parseStartLine(text: string, start: number, end: number): StartLine {
@@ -245,6 +217,6 @@ function versionFault(version: string, otherwise: string): SipError | undefined 
 }
 
 function isDigits(text: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (!isClass(text.charCodeAt(i), 32)) return false;
+  for (let i = start; i < end; i++) if (!isClass(text.charCodeAt(i), DIGIT)) return false;
   return end > start;
 }
