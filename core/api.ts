@@ -20,18 +20,34 @@ export type {
   Value,
   Write,
 } from './db/database';
+export { ConstraintViolated, DatabaseUnavailable } from './db/database';
 export type { ModuleContext, SipServices } from './module/context';
+export { databaseUrlParam } from './module/databases';
 export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
 export { defineModule } from './module/define';
 export type { Command, ScriptArg, ScriptFunction } from './module/function';
 export type { ExtensionPoint, ServiceToken } from './module/points';
 export { databaseDrivers, extensionPoint, service } from './module/points';
 export type { EventRouteInput, RoutedRequest } from './module/request';
-export type { EventHeader, NameAddr, Via } from './sip/headers';
+export type { EventHeader, MediaType, NameAddr, Via } from './sip/headers';
+export {
+  formatNameAddr,
+  parseAccept,
+  parseContact,
+  parseContentType,
+  parseEvent,
+  parseNameAddr,
+  parseNameAddrs,
+  parseVia,
+  splitCommas,
+} from './sip/headers';
 export type { SipRequest, SipResponse } from './sip/message';
 export type { ReplyOptions } from './sip/reply';
+export { buildReply } from './sip/reply';
 export type { Resolver } from './sip/resolver';
+export { decodeUtf8, detach, encodeUtf8, isToken, oneLine, quote } from './sip/text';
 export type { ClientOutcome, ClientTransaction, ServerTransaction, TransactionLayer } from './sip/transaction/layer';
 export type { Endpoint, Flow, Protocol } from './sip/transport/flow';
 export type { ListenPoint, TransportLayer } from './sip/transport/layer';
 export type { SipUri } from './sip/uri';
+export { addressOfRecord, formatUri, parseUri } from './sip/uri';

@@ -1,0 +1,165 @@
+// Owns one module's life: its context, the stack of what it registered, and the undoing of it, newest first.
+import type { Clock } from '../base/clock';
+import { RollcallError } from '../base/errors';
+import type { Logger } from '../base/logger';
+import type { Random } from '../base/random';
+import type { Database } from '../db/database';
+import type { ModuleContext, SipServices } from './context';
+import type { Databases } from './databases';
+import type { ExtensionPoint, ServiceToken } from './points';
+import type { Registry } from './registry';
+import type { EventRouteInput } from './request';
+
+/** Something a module wants done later: at a timer, when sockets open, when the server stops. */
+export type Action = () => void | Promise<void>;
+
+/** The routing script as modules see it. */
+export interface EventRoutes {
+  hasEvent(name: string): boolean;
+  /** Never throws: what goes wrong in the script is its own log line. */
+  runEvent(name: string, input: EventRouteInput): void;
+}
+
+/** What all modules of one server share. */
+export interface Shared {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly baseDir: string;
+  readonly sip: SipServices;
+  readonly registry: Registry;
+  readonly databases: Databases;
+  /** The script that is in force; undefined until it is compiled. */
+  routes: EventRoutes | undefined;
+  /** Whether the sockets are open. */
+  listening: boolean;
+}
+
+/** A module's context as the host sees it. */
+export class ModuleScope implements ModuleContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly baseDir: string;
+  readonly sip: SipServices;
+  readonly #undo: (() => void)[] = [];
+  #onListening: Action[] = [];
+  #onStopping: Action[] = [];
+  #gone = false;
+
+  constructor(
+    readonly name: string,
+    readonly log: Logger,
+    private readonly shared: Shared,
+  ) {
+    this.clock = shared.clock;
+    this.random = shared.random;
+    this.baseDir = shared.baseDir;
+    this.sip = shared.sip;
+  }
+
+  async openDatabase(url: string): Promise<Database> {
+    this.#mustLive();
+    return this.shared.databases.open(url);
+  }
+
+  provide<T>(point: ExtensionPoint<T>, key: string, item: T): void {
+    this.#mustLive();
+    this.#undo.push(this.shared.registry.provide(this.name, point, key, item));
+  }
+
+  collect<T>(point: ExtensionPoint<T>): ReadonlyMap<string, T> {
+    this.#mustLive();
+    return this.shared.registry.collect(point);
+  }
+
+  offer<T extends object>(service: ServiceToken<T>, implementation: T): void {
+    this.#mustLive();
+    this.#undo.push(this.shared.registry.offer(this.name, service, implementation));
+  }
+
+  use<T extends object>(service: ServiceToken<T>): T {
+    this.#mustLive();
+    return this.shared.registry.use(service);
+  }
+
+  every(ms: number, fn: Action): void {
+    this.#mustLive();
+    const { wheel } = this.sip;
+    const run = () => {
+      this.#attempt(fn, 'a timer failed').then(() => {
+        if (!this.#gone) timer = wheel.after(ms, run);
+      });
+    };
+    let timer = wheel.after(ms, run);
+    this.#undo.push(() => wheel.cancel(timer));
+  }
+
+  after(ms: number, fn: Action): void {
+    this.#mustLive();
+    const { wheel } = this.sip;
+    const undo = () => wheel.cancel(timer);
+    const timer = wheel.after(ms, () => {
+      // A module that calls `after` for ever must not pile up what there is to undo.
+      this.#undo.splice(this.#undo.indexOf(undo), 1);
+      this.#attempt(fn, 'a timer failed');
+    });
+    this.#undo.push(undo);
+  }
+
+  whenListening(fn: Action): void {
+    this.#mustLive();
+    if (this.shared.listening) this.#attempt(fn, 'its start failed');
+    else this.#onListening.push(fn);
+  }
+
+  whenStopping(fn: Action): void {
+    this.#mustLive();
+    this.#onStopping.push(fn);
+  }
+
+  runEventRoute(name: string, input: EventRouteInput): void {
+    this.#mustLive();
+    this.shared.routes?.runEvent(name, input);
+  }
+
+  hasEventRoute(name: string): boolean {
+    return this.shared.routes?.hasEvent(name) ?? false;
+  }
+
+  /** Runs what waited for the sockets. It goes on by itself: what it takes long for must not hold up the ready line. */
+  listening(): void {
+    const actions = this.#onListening;
+    this.#onListening = [];
+    for (const action of actions) this.#attempt(action, 'its start failed');
+  }
+
+  /** Runs what the module wants done before it goes, newest first. */
+  async stopping(): Promise<void> {
+    const actions = this.#onStopping;
+    this.#onStopping = [];
+    for (const action of actions.toReversed()) await this.#attempt(action, 'its stop failed');
+  }
+
+  /** Undoes every registration, newest first. The module is gone afterwards. */
+  undo(): void {
+    this.#gone = true;
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
+      try {
+        undo();
+      } catch (error) {
+        this.log.error({ err: error }, 'a registration could not be undone');
+      }
+    }
+  }
+
+  async #attempt(action: Action, failure: string): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.log.error({ err: error }, failure);
+    }
+  }
+
+  #mustLive(): void {
+    if (this.#gone) throw new RollcallError(`the module ${this.name} has been stopped and still acts`);
+  }
+}
