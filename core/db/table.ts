@@ -91,7 +91,7 @@ export function keyText(key: readonly Value[]): string {
     if (typeof value === 'string') text += `s${value.length}:${value}`;
     else if (typeof value === 'number') text += `n${value};`;
     else if (value === null) text += '-';
-    else text += `b${value.length}:${Buffer.from(value.buffer, value.byteOffset, value.length).latin1Slice()}`;
+    else text += `b${value.length}:${Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')}`;
   }
   return text;
 }
@@ -112,7 +112,7 @@ function checkTable(table: Table): void {
   }
   if (table.primaryKey.length === 0) wrong('it needs a primary key');
   for (const name of table.primaryKey) {
-    if (columns.get(name)?.nullable !== undefined) wrong(`key column '${name}' cannot be nullable`);
+    if (columns.get(name)?.nullable === true) wrong(`key column '${name}' cannot be nullable`);
   }
   const used = [table.primaryKey, ...(table.indexes ?? []).map((index) => index.columns)].flat();
   for (const name of used) if (!columns.has(name)) wrong(`'${name}' is used as a key and not declared`);

@@ -1,0 +1,139 @@
+// Owns group commit: changes that wait while a transaction is under way go together in the next, each with its own outcome.
+import { weighChange } from './check';
+import { type Change, DatabaseUnavailable, type Guard, type Outcome } from './database';
+import { keyOf, keyText } from './table';
+
+/** What became of one change of a group. */
+export type Result = Outcome | Error;
+
+/** Stores a group in one transaction. Undefined: all committed. Rejects when nothing of the group was stored. */
+export type RunGroup = (changes: readonly Change[]) => Promise<readonly Result[] | undefined>;
+
+export interface GroupLimits {
+  /** Changes in one transaction: bounds how long a group holds the loop and the write lock. */
+  readonly maxGroup: number;
+  /** Changes that may wait. */
+  readonly maxWaiting: number;
+  /** Bytes of values that may wait. */
+  readonly maxWaitingBytes: number;
+}
+
+export const defaultGroupLimits: GroupLimits = { maxGroup: 1000, maxWaiting: 20_000, maxWaitingBytes: 64 << 20 };
+
+interface Waiting {
+  readonly change: Change;
+  readonly bytes: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class GroupCommit {
+  readonly #run: RunGroup;
+  readonly #limits: GroupLimits;
+  #queue: Waiting[] = [];
+  #bytes = 0;
+  #busy = false;
+  #closed = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(run: RunGroup, limits: GroupLimits = defaultGroupLimits) {
+    this.#run = run;
+    this.#limits = limits;
+  }
+
+  /** Changes that wait for the next group. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** As `Database.commit`. */
+  commit(change: Change): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new DatabaseUnavailable('the database is closed', 1);
+      const bytes = weighChange(change);
+      if (this.#queue.length >= this.#limits.maxWaiting || this.#bytes + bytes > this.#limits.maxWaitingBytes) {
+        throw new DatabaseUnavailable(`the database is behind: ${this.#queue.length} changes wait already`, 2);
+      }
+      this.#queue.push({ change, bytes, resolve, reject });
+      this.#bytes += bytes;
+      // Not at once: what the same turn of the loop still brings goes into the same transaction.
+      if (!this.#busy) this.#start();
+    });
+  }
+
+  /** Refuses new changes; resolves when those that wait are settled. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return new Promise((resolve) => {
+      if (this.#busy) this.#whenIdle.push(resolve);
+      else resolve();
+    });
+  }
+
+  #start(): void {
+    this.#busy = true;
+    setImmediate(() => void this.#work());
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = this.#take();
+      try {
+        const results = await this.#run(group.map((waiting) => waiting.change));
+        this.#settle(group, results);
+      } catch (error) {
+        // What waits behind would meet the same fault after the same wait: it is told now, and whoever comes next tries anew.
+        const reason = error instanceof Error ? error : new Error(String(error));
+        for (const waiting of group) waiting.reject(reason);
+        for (const waiting of this.#queue) waiting.reject(reason);
+        this.#queue = [];
+        this.#bytes = 0;
+      }
+    }
+    this.#busy = false;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #take(): Waiting[] {
+    const group = this.#queue.splice(0, this.#limits.maxGroup);
+    for (const waiting of group) this.#bytes -= waiting.bytes;
+    return group;
+  }
+
+  #settle(group: readonly Waiting[], results: readonly Result[] | undefined): void {
+    let stale: Set<string> | undefined;
+    for (let i = 0; i < group.length; i++) {
+      const waiting = group[i];
+      if (waiting === undefined) continue;
+      const result = results === undefined ? 'committed' : results[i];
+      if (result === 'committed') waiting.resolve(result);
+      else if (result === 'stale') {
+        if (waiting.change.guard !== undefined) {
+          stale ??= new Set();
+          stale.add(guardText(waiting.change.guard));
+        }
+        waiting.resolve(result);
+      } else waiting.reject(result ?? new DatabaseUnavailable('the database gave no answer for this change', 1));
+    }
+    if (stale !== undefined) this.#poison(stale);
+  }
+
+  /** What waits was handed in before its caller could know of the stale one it may build on. */
+  #poison(stale: ReadonlySet<string>): void {
+    const queue: Waiting[] = [];
+    for (const waiting of this.#queue) {
+      const guard = waiting.change.guard;
+      if (guard === undefined || !stale.has(guardText(guard))) queue.push(waiting);
+      else {
+        this.#bytes -= waiting.bytes;
+        waiting.resolve('stale');
+      }
+    }
+    this.#queue = queue;
+  }
+}
+
+/** Names the row that a guard watches. */
+export function guardText(guard: Guard): string {
+  return `${guard.table.name} ${keyText(keyOf(guard.table, guard.row))}`;
+}

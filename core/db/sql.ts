@@ -1,0 +1,109 @@
+// Owns the SQL text that drivers share: each kind of write and query as one statement, its parameters in a known order.
+import type { Guard, Select, Update } from './database';
+import { layoutOf, positionOf, type Row, type Table, type Value } from './table';
+
+/** What differs between SQL databases. */
+export interface Dialect {
+  quote(name: string): string;
+  /** Follows an INSERT: a row with this primary key is there already, so take over all other columns. */
+  orReplace(table: Table): string;
+  /** Follows an INSERT: a row with this primary key is there already, so do nothing. */
+  orIgnore(table: Table): string;
+}
+
+/** Parameters: the row. */
+export function putSql(dialect: Dialect, table: Table): string {
+  return `${insert(dialect, table)} ${dialect.orReplace(table)}`;
+}
+
+/** The guard of a row that must not be there yet: it touches one row or none. Parameters: the row. */
+export function guardInsertSql(dialect: Dialect, table: Table): string {
+  return `${insert(dialect, table)} ${dialect.orIgnore(table)}`;
+}
+
+/** The guard of a row of a known version: it touches one row or none. Parameters: `guardUpdateValues`. */
+export function guardUpdateSql(dialect: Dialect, table: Table, versionColumn: string): string {
+  const { quote } = dialect;
+  const set = plainColumns(table).map((position) => `${quote(layoutOf(table).names[position] ?? '')} = ?`);
+  return `UPDATE ${quote(table.name)} SET ${set.join(', ')} WHERE ${keyIs(dialect, table)} AND ${quote(versionColumn)} = ?`;
+}
+
+/** Positions of the columns outside the primary key, in their order. */
+export function plainColumns(table: Table): number[] {
+  const layout = layoutOf(table);
+  return layout.names.map((_, position) => position).filter((position) => !layout.key.includes(position));
+}
+
+export function guardUpdateValues(guard: Guard): Row {
+  const positions = [...plainColumns(guard.table), ...layoutOf(guard.table).key];
+  return [...positions.map((position) => guard.row[position] ?? null), guard.expected];
+}
+
+/** Parameters: the key. */
+export function deleteSql(dialect: Dialect, table: Table): string {
+  return `DELETE FROM ${dialect.quote(table.name)} WHERE ${keyIs(dialect, table)}`;
+}
+
+/** Parameters: the values of `set`, the key, the values of `where` that are not null. */
+export function updateSql(dialect: Dialect, update: Update): string {
+  const { quote } = dialect;
+  const set = Object.keys(update.set).map((name) => `${quote(name)} = ?`);
+  const where = Object.entries(update.where ?? {}).map(([name, value]) => is(dialect, name, value));
+  return `UPDATE ${quote(update.table.name)} SET ${set.join(', ')} WHERE ${[keyIs(dialect, update.table), ...where].join(' AND ')}`;
+}
+
+/** Updates with the same shape have the same SQL. */
+export function updateShape(update: Update): string {
+  let shape = Object.keys(update.set).join(',');
+  for (const name in update.where) shape += update.where[name] === null ? `|${name} null` : `|${name}`;
+  return shape;
+}
+
+export interface SelectText {
+  readonly sql: string;
+  readonly values: Row;
+}
+
+/** The number of placeholders of an `in` is rounded up, so that few different statements arise. */
+export function selectSql(dialect: Dialect, query: Select): SelectText {
+  const { quote } = dialect;
+  const values: Value[] = [];
+  const conditions: string[] = [];
+  for (const [name, condition] of Object.entries(query.where)) {
+    positionOf(query.table, name);
+    if (condition === null || typeof condition !== 'object' || condition instanceof Uint8Array) {
+      conditions.push(is(dialect, name, condition));
+      if (condition !== null) values.push(condition);
+    } else if ('in' in condition) {
+      const slots = condition.in.length === 0 ? 0 : 2 ** Math.ceil(Math.log2(condition.in.length));
+      conditions.push(slots === 0 ? '0 = 1' : `${quote(name)} IN (${Array(slots).fill('?').join(', ')})`);
+      for (let i = 0; i < slots; i++) values.push(condition.in[Math.min(i, condition.in.length - 1)] ?? null);
+    } else {
+      const atMost = 'atMost' in condition;
+      conditions.push(`${quote(name)} ${atMost ? '<=' : '>'} ?`);
+      values.push(atMost ? condition.atMost : condition.above);
+    }
+  }
+  const columns = (query.columns ?? layoutOf(query.table).names).map(quote);
+  let sql = `SELECT ${columns.join(', ')} FROM ${quote(query.table.name)}`;
+  if (conditions.length > 0) sql += ` WHERE ${conditions.join(' AND ')}`;
+  if (query.orderBy !== undefined) sql += ` ORDER BY ${quote(query.orderBy)}`;
+  if (query.limit !== undefined) {
+    sql += ' LIMIT ?';
+    values.push(query.limit);
+  }
+  return { sql, values };
+}
+
+function insert(dialect: Dialect, table: Table): string {
+  const columns = layoutOf(table).names.map((name) => dialect.quote(name));
+  return `INSERT INTO ${dialect.quote(table.name)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+}
+
+function keyIs(dialect: Dialect, table: Table): string {
+  return table.primaryKey.map((name) => `${dialect.quote(name)} = ?`).join(' AND ');
+}
+
+function is(dialect: Dialect, name: string, value: Value): string {
+  return value === null ? `${dialect.quote(name)} IS NULL` : `${dialect.quote(name)} = ?`;
+}
