@@ -1,0 +1,175 @@
+// Owns client transactions for non-INVITE requests: retransmission, timeout, and the match of responses (RFC 3261 §17.1.2).
+import type { Logger } from '../../base/logger';
+import type { Random } from '../../base/random';
+import type { TimerWheel, WheelTimer } from '../../base/wheel';
+import type { SipResponse } from '../message';
+import type { Flow } from '../transport/flow';
+import { RecentSet } from './recent';
+import type { Timers } from './timers';
+
+/** How a request ended: a final response, or why there is none. */
+export interface ClientOutcome {
+  readonly response?: SipResponse;
+  readonly failure?: 'timeout' | 'transport';
+}
+
+export interface ClientRequest {
+  readonly flow: Flow;
+  /** Makes the request, with `Via: ` + via as its top Via. Called once, at once. */
+  render(via: string): Buffer;
+  /** Called once, never before `request` has returned. */
+  onFinal(outcome: ClientOutcome): void;
+}
+
+/** A request under way. */
+export interface ClientTransaction {
+  readonly branch: string;
+  /** Forgets it: no more retransmissions, no callback. */
+  cancel(): void;
+}
+
+/** All client transactions: one map by branch, and for each at most one timer of the wheel at a time. */
+export class ClientTransactions {
+  readonly #wheel: TimerWheel;
+  readonly #random: Random;
+  readonly #log: Logger;
+  readonly #timers: Timers;
+  readonly #sentBy: (flow: Flow) => string;
+  readonly #pending = new Map<string, Call>();
+  /** Only for streams, whose end is the end of what waits on them. */
+  readonly #byConnection = new Map<Flow, Set<Call>>();
+  /** Timer K: retransmissions of a final response are absorbed for T4. */
+  readonly #finished: RecentSet;
+
+  constructor(options: {
+    wheel: TimerWheel;
+    random: Random;
+    log: Logger;
+    timers: Timers;
+    sentBy: (flow: Flow) => string;
+  }) {
+    this.#wheel = options.wheel;
+    this.#random = options.random;
+    this.#log = options.log;
+    this.#timers = options.timers;
+    this.#sentBy = options.sentBy;
+    this.#finished = new RecentSet(options.wheel, options.timers.t4);
+  }
+
+  /** Requests that wait for a final response. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Sends a request. What `render` throws comes back to the caller, with nothing begun. */
+  request(options: ClientRequest): ClientTransaction {
+    const { flow } = options;
+    const branch = `z9hG4bK${this.#random.token()}`;
+    const via = `SIP/2.0/${flow.protocol.toUpperCase()} ${this.#sentBy(flow)};branch=${branch};rport`;
+    const call = new Call(this, branch, options, options.render(via), this.#wheel.now() + 64 * this.#timers.t1);
+    call.interval = this.#timers.t1;
+    this.#pending.set(branch, call);
+    if (flow.protocol !== 'udp') {
+      const calls = this.#byConnection.get(flow);
+      if (calls) calls.add(call);
+      else this.#byConnection.set(flow, new Set([call]));
+    }
+    this.#arm(call);
+    this.#send(call);
+    return call;
+  }
+
+  /** The request a response answers; 'repeated' for one that was answered before; undefined for none of ours. */
+  match(response: SipResponse): Call | 'repeated' | undefined {
+    const { branch } = response.via;
+    if (branch === undefined) return undefined;
+    const call = this.#pending.get(branch);
+    if (call) return call.isMethod(response.cseq.method) ? call : undefined;
+    return this.#finished.has(branch) ? 'repeated' : undefined;
+  }
+
+  /** Takes the response of a matched request. */
+  receive(call: Call, response: SipResponse): void {
+    if (response.status < 200) call.proceeding = true;
+    else this.#finish(call, { response });
+  }
+
+  /** Fails what waits for an answer on a connection that has gone. */
+  flowClosed(flow: Flow): void {
+    for (const call of this.#byConnection.get(flow) ?? []) this.#finish(call, { failure: 'transport' });
+  }
+
+  /** @internal */
+  forget(call: Call): void {
+    if (!this.#pending.delete(call.branch)) return;
+    if (call.timer) this.#wheel.cancel(call.timer);
+    const calls = this.#byConnection.get(call.flow);
+    if (calls?.delete(call) && calls.size === 0) this.#byConnection.delete(call.flow);
+    this.#finished.add(call.branch);
+  }
+
+  #send(call: Call): void {
+    call.flow.send(call.bytes, (error) => {
+      this.#log.debug({ err: error, flow: call.flow.key }, 'a request could not be sent');
+      this.#finish(call, { failure: 'transport' });
+    });
+  }
+
+  /** Timer E (datagrams only) or F, whichever is sooner. */
+  #arm(call: Call): void {
+    const left = call.deadline - this.#wheel.now();
+    const wait = call.flow.protocol === 'udp' ? Math.min(call.interval, left) : left;
+    call.timer = this.#wheel.after(wait, () => this.#ring(call));
+  }
+
+  #ring(call: Call): void {
+    if (this.#wheel.now() >= call.deadline) {
+      this.#finish(call, { failure: 'timeout' });
+      return;
+    }
+    call.interval = call.proceeding ? this.#timers.t2 : Math.min(2 * call.interval, this.#timers.t2);
+    this.#arm(call);
+    this.#send(call);
+  }
+
+  #finish(call: Call, outcome: ClientOutcome): void {
+    if (!this.#pending.has(call.branch)) return;
+    this.forget(call);
+    try {
+      call.onFinal(outcome);
+    } catch (error) {
+      this.#log.error({ err: error, branch: call.branch }, 'taking the outcome of a request failed');
+    }
+  }
+}
+
+/** @internal A request under way, with what the table needs to know of it. */
+export class Call implements ClientTransaction {
+  readonly flow: Flow;
+  readonly onFinal: (outcome: ClientOutcome) => void;
+  timer: WheelTimer | undefined;
+  interval = 0;
+  proceeding = false;
+  readonly #table: ClientTransactions;
+
+  constructor(
+    table: ClientTransactions,
+    readonly branch: string,
+    request: ClientRequest,
+    readonly bytes: Buffer,
+    readonly deadline: number,
+  ) {
+    this.#table = table;
+    this.flow = request.flow;
+    this.onFinal = (outcome) => request.onFinal(outcome);
+  }
+
+  cancel(): void {
+    this.#table.forget(this);
+  }
+
+  /** Whether the request has this method: read from its first bytes, which nobody needs before a response comes. */
+  isMethod(method: string): boolean {
+    return this.bytes.toString('latin1', 0, method.length + 1) === `${method} `;
+  }
+}
