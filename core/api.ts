@@ -3,6 +3,7 @@
 export type { Clock } from './base/clock';
 export { seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';
+export { Heap } from './base/heap';
 export type { Logger, LogLevel, LogMethod } from './base/logger';
 export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
 export { declareParams } from './base/params';
@@ -14,6 +15,7 @@ export type {
   DatabaseDriver,
   DatabaseUrl,
   Guard,
+  Outcome,
   Row,
   Select,
   Table,
@@ -21,6 +23,7 @@ export type {
   Write,
 } from './db/database';
 export { ConstraintViolated, DatabaseUnavailable } from './db/database';
+export { openMemoryDatabase } from './db/memory';
 export type { ModuleContext, SipServices } from './module/context';
 export { databaseUrlParam } from './module/databases';
 export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
@@ -44,10 +47,11 @@ export {
 export type { SipRequest, SipResponse } from './sip/message';
 export type { ReplyOptions } from './sip/reply';
 export { buildReply } from './sip/reply';
-export type { Resolver } from './sip/resolver';
+export type { Resolver, Target } from './sip/resolver';
 export { decodeUtf8, detach, encodeUtf8, isToken, oneLine, quote } from './sip/text';
 export type { ClientOutcome, ClientTransaction, ServerTransaction, TransactionLayer } from './sip/transaction/layer';
 export type { Endpoint, Flow, Protocol } from './sip/transport/flow';
+export { hostPort, parseFlowKey } from './sip/transport/flow';
 export type { ListenPoint, TransportLayer } from './sip/transport/layer';
 export type { SipUri } from './sip/uri';
 export { addressOfRecord, formatUri, parseUri } from './sip/uri';

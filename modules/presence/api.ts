@@ -1,0 +1,82 @@
+// Owns what other modules may know of presence: event packages and the watcherinfo format are offered to it through these points.
+import { extensionPoint } from '../../core/api';
+
+/** One event package (RFC 6665 §5), say `presence`. Its module offers it under its name; presence itself knows no XML. */
+export interface EventPackage {
+  /** The token of the Event header, lower case, without a template suffix. */
+  readonly name: string;
+  /** Seconds granted to a PUBLISH or SUBSCRIBE that names none. */
+  readonly defaultExpires: number;
+  /** Content types a PUBLISH may carry, lower case, without parameters. Anything else is answered 415 with these as Accept. */
+  readonly publishTypes: readonly string[];
+  /** Content types a NOTIFY may carry; the first is the default. A watcher whose Accept admits none is answered 406. */
+  readonly notifyTypes: readonly string[];
+  /** Success code for a SUBSCRIBE unless `subs_respond_200` is set: the seed wants 202 for `presence`. */
+  readonly subscribeStatus: 200 | 202;
+  /** Checks a published body once, before it is stored. Pure and linear in its size; `reason` becomes the reason phrase of a 400. */
+  check(body: Buffer): { ok: true } | { ok: false; reason: string };
+  /**
+   * One document out of all live publications, newest content first; the package's "nothing there" document for an empty list.
+   * Deterministic: the same publications give the same bytes. `presentity` is `sip:user@host`.
+   */
+  compose(presentity: string, publications: readonly PublishedDocument[]): Buffer;
+}
+
+/** What a package sees of a publication. The object stays the same until its content changes, so it may be the key of a cache. */
+export interface PublishedDocument {
+  readonly etag: string;
+  readonly body: Buffer;
+  /** Unix seconds of the last change of content; a refresh leaves it. */
+  readonly changedAt: number;
+  /** Rises with every change of content of the presentity: the greater is the newer. */
+  readonly sequence: number;
+}
+
+export const eventPackages = extensionPoint<EventPackage>('presence.event_packages');
+
+export type WatcherStatus = 'active' | 'pending' | 'waiting' | 'terminated';
+
+/** What made a watcher's subscription enter its status (RFC 3857 §4.7.1). */
+export type WatcherEvent =
+  | 'subscribe'
+  | 'approved'
+  | 'deactivated'
+  | 'probation'
+  | 'rejected'
+  | 'timeout'
+  | 'giveup'
+  | 'noresource';
+
+/** One `watcher` element of RFC 3858 §3. */
+export interface WatcherEntry {
+  readonly uri: string;
+  /** Stable for the subscription, unique in the document, and telling nothing. */
+  readonly id: string;
+  readonly status: WatcherStatus;
+  readonly event: WatcherEvent;
+  /** Seconds since the subscription was made. */
+  readonly durationSubscribed?: number;
+  /** Seconds left. */
+  readonly expiration?: number;
+  readonly displayName?: string;
+}
+
+export interface WatcherinfoDocument {
+  /** `sip:user@host` of the presentity. */
+  readonly resource: string;
+  /** The package that is watched, without `.winfo`. */
+  readonly package: string;
+  /** 0 for the first document of a subscription, one more for each (RFC 3858 §4.1). */
+  readonly version: number;
+  readonly state: 'full' | 'partial';
+  readonly watchers: readonly WatcherEntry[];
+}
+
+/** Writes a watcherinfo document. Offered under its content type; its presence turns the `.winfo` packages on. */
+export interface WatcherinfoFormat {
+  readonly suffix: 'winfo';
+  readonly type: string;
+  render(document: WatcherinfoDocument): Buffer;
+}
+
+export const watcherinfoFormats = extensionPoint<WatcherinfoFormat>('presence.watcherinfo_formats');

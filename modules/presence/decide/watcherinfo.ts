@@ -1,0 +1,50 @@
+// Owns what watcherinfo says of one subscription (RFC 3857 §4.7, RFC 3858 §3).
+import type { WatcherEntry, WatcherEvent } from '../api';
+import type { Notice, ResourceChange } from '../changes';
+import type { Resource, Subscription } from '../resource';
+
+/** A live subscription as a `watcher` element. */
+export function watcherEntry(subscription: Subscription, now: number, event: WatcherEvent = 'subscribe'): WatcherEntry {
+  return {
+    ...common(subscription, now),
+    status: subscription.status,
+    event,
+    expiration: Math.max(0, subscription.expires - Math.ceil(now / 1000)),
+  };
+}
+
+/** A subscription that has just ended: named once, then forgotten. */
+export function endedEntry(subscription: Subscription, event: WatcherEvent, now: number): WatcherEntry {
+  return { ...common(subscription, now), status: 'terminated', event };
+}
+
+/** All who watch, for a document with full state. */
+export function allWatchers(resource: Resource, now: number): WatcherEntry[] {
+  const entries: WatcherEntry[] = [];
+  for (const subscription of resource.subscriptions.values()) {
+    if (!subscription.winfo) entries.push(watcherEntry(subscription, now));
+  }
+  return entries;
+}
+
+/** Tells the watcherinfo subscribers, if there are any, of what changed (RFC 3857 §4.7.2). */
+export function tellWatcherinfo(
+  resource: Resource,
+  state: 'partial' | 'full',
+  watchers: readonly WatcherEntry[],
+  changes: ResourceChange[],
+  notices: Notice[],
+): void {
+  if (resource.winfoSubscriptions === 0) return;
+  changes.push({ kind: 'fan-out', winfo: true });
+  notices.push({ to: 'watcherinfo', state, watchers });
+}
+
+function common(subscription: Subscription, now: number) {
+  return {
+    uri: subscription.watcher,
+    id: subscription.watcherId,
+    durationSubscribed: Math.max(0, Math.floor(now / 1000) - subscription.subscribedAt),
+    ...(subscription.displayName === '' ? {} : { displayName: subscription.displayName }),
+  };
+}

@@ -1,0 +1,233 @@
+// Owns the one door to a resource: read, decide, commit, then answer and notify. Nothing else changes a resource.
+import { type Clock, DatabaseUnavailable, type Logger, type Random } from '../../core/api';
+import type { ResourceCache } from './cache';
+import {
+  applyChanges,
+  type Decide,
+  type Decision,
+  type Notice,
+  nothing,
+  type ResourceChange,
+  type Surroundings,
+} from './changes';
+import { decideExpiry } from './decide/expire';
+import { isEmpty, nextExpiry, type Resource, type ResourceKey } from './resource';
+import type { Store } from './store/store';
+
+/** One thing to do with a resource. `done` comes after the commit; `failed` when nothing was stored. */
+export interface Operation {
+  readonly key: ResourceKey;
+  readonly decide: Decide;
+  /** What is in memory may be outdated: read the resource from the database first. */
+  readonly fresh?: boolean;
+  done(decision: Decision, resource: Resource): void;
+  failed(error: unknown): void;
+}
+
+/** What has been decided for one resource in one turn. */
+interface Draft {
+  readonly resource: Resource;
+  readonly expected: number;
+  readonly taken: { operation: Operation; decision: Decision }[];
+  readonly changes: ResourceChange[];
+  readonly notices: Notice[];
+}
+
+interface Stripe {
+  waiting: Operation[];
+  working: boolean;
+}
+
+interface DoorOptions {
+  readonly store: Store;
+  readonly cache: ResourceCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Number of stripes: `lock_set_size`. */
+  readonly stripes: number;
+  /** Told after each commit, with what was changed and who is to be notified. */
+  onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void;
+}
+
+/** A stored version that keeps moving under us: after so many attempts the request is refused. */
+const maxAttempts = 5;
+/** Requests that may wait in all stripes together before new ones are refused. */
+const maxWaiting = 50_000;
+
+/**
+ * A stripe serialises the resources that hash to it. What waits while it works is decided together in its next turn, each
+ * request on the outcome of the one before, and stored in one go: a crowd at one presentity costs one commit, not one each.
+ */
+export class Door {
+  private readonly stripes: Stripe[];
+  private readonly around: Surroundings;
+  private waiting = 0;
+  private idle: (() => void)[] = [];
+  private working = 0;
+
+  constructor(private readonly options: DoorOptions) {
+    this.stripes = Array.from({ length: options.stripes }, () => ({ waiting: [], working: false }));
+    const { clock, random } = options;
+    this.around = {
+      get now() {
+        return clock.now();
+      },
+      token: () => random.token(),
+    };
+  }
+
+  submit(operation: Operation): void {
+    if (this.waiting >= maxWaiting) {
+      operation.failed(new DatabaseUnavailable('too many requests are waiting to be stored', 2));
+      return;
+    }
+    this.waiting++;
+    const stripe = this.stripes[hash(operation.key.id) % this.stripes.length];
+    if (!stripe) throw new Error('a door has at least one stripe');
+    stripe.waiting.push(operation);
+    if (!stripe.working) void this.work(stripe);
+  }
+
+  /** Looks at a resource when nothing else is at work on it. Rejects with DatabaseUnavailable. */
+  look<T>(key: ResourceKey, read: (resource: Resource) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.submit({
+        key,
+        decide: () => nothing,
+        done: (_, resource) => resolve(read(resource)),
+        failed: reject,
+      });
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is being stored. */
+  settled(): Promise<void> {
+    if (this.working === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  private async work(stripe: Stripe): Promise<void> {
+    stripe.working = true;
+    this.working++;
+    while (stripe.waiting.length > 0) {
+      const batch = stripe.waiting;
+      stripe.waiting = [];
+      this.waiting -= batch.length;
+      await this.turn(batch, 1);
+    }
+    stripe.working = false;
+    this.working--;
+    if (this.working === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private async turn(batch: readonly Operation[], attempt: number): Promise<void> {
+    const byResource = new Map<string, Operation[]>();
+    for (const operation of batch) {
+      const others = byResource.get(operation.key.id);
+      if (others) others.push(operation);
+      else byResource.set(operation.key.id, [operation]);
+    }
+    const resources = await this.read(byResource);
+    const again: Operation[] = [];
+    await Promise.all(resources.map((resource) => this.serve(resource, byResource.get(resource.key.id) ?? [], again)));
+    if (again.length === 0) return;
+    if (attempt < maxAttempts) return this.turn(again, attempt + 1);
+    for (const operation of again)
+      operation.failed(new DatabaseUnavailable('another node keeps changing this resource', 1));
+  }
+
+  /** The resources from the cache, the missing ones from the database. */
+  private async read(byResource: ReadonlyMap<string, Operation[]>): Promise<Resource[]> {
+    const found: Resource[] = [];
+    const missing: ResourceKey[] = [];
+    for (const [id, operations] of byResource) {
+      const cached = this.options.cache.get(id);
+      const outdated = cached && operations.some((operation) => operation.fresh);
+      if (outdated) this.options.cache.drop(cached);
+      if (cached && !outdated) found.push(cached);
+      else if (operations[0]) missing.push(operations[0].key);
+    }
+    if (missing.length === 0) return found;
+    try {
+      for (const resource of await this.options.store.load(missing)) {
+        this.options.cache.put(resource);
+        found.push(resource);
+      }
+    } catch (error) {
+      for (const key of missing) for (const operation of byResource.get(key.id) ?? []) operation.failed(error);
+    }
+    return found;
+  }
+
+  private async serve(resource: Resource, operations: readonly Operation[], again: Operation[]): Promise<void> {
+    const draft = this.decideAll(resource, operations);
+    if (draft.changes.length > 0) {
+      try {
+        const outcome = await this.options.store.commit(resource, draft.expected, draft.changes);
+        if (outcome === 'stale') {
+          this.options.cache.drop(resource);
+          again.push(...draft.taken.map(({ operation }) => operation));
+          return;
+        }
+      } catch (error) {
+        // What is in memory was never stored: forget it, the next request reads what is there.
+        this.options.cache.drop(resource);
+        for (const { operation } of draft.taken) operation.failed(error);
+        return;
+      }
+      if (isEmpty(resource)) resource.version = 0;
+    }
+    for (const { operation, decision } of draft.taken) this.finish(operation, decision, resource);
+    if (draft.changes.length > 0 || draft.notices.length > 0) {
+      this.options.onStored(resource, draft.changes, draft.notices);
+    }
+  }
+
+  private decideAll(resource: Resource, operations: readonly Operation[]): Draft {
+    const draft: Draft = { resource, expected: resource.version, taken: [], changes: [], notices: [] };
+    if (resource.dueAt <= this.around.now / 1000) {
+      take(draft, decideExpiry(resource, this.around));
+      resource.dueAt = nextExpiry(resource);
+    }
+    for (const operation of operations) {
+      try {
+        const decision = operation.decide(resource, this.around);
+        take(draft, decision);
+        draft.taken.push({ operation, decision });
+      } catch (error) {
+        operation.failed(error);
+      }
+    }
+    if (draft.changes.length > 0) {
+      // A row that is made anew must not repeat a version that another node may still hold: it starts at the time of day.
+      resource.version = resource.version === 0 ? this.around.now : resource.version + 1;
+      resource.notifyPending ||= draft.notices.length > 0;
+    }
+    return draft;
+  }
+
+  private finish(operation: Operation, decision: Decision, resource: Resource): void {
+    try {
+      operation.done(decision, resource);
+    } catch (error) {
+      this.options.log.error(
+        { err: error, resource: resource.key.id },
+        'an answer could not be given after its commit',
+      );
+    }
+  }
+}
+
+function take(draft: Draft, decision: Decision): void {
+  applyChanges(draft.resource, decision.changes);
+  draft.changes.push(...decision.changes);
+  draft.notices.push(...decision.notices);
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}

@@ -1,0 +1,76 @@
+// Owns where a NOTIFY goes: the flow that the SUBSCRIBE came on, the route set, or the Contact.
+import {
+  type Flow,
+  parseFlowKey,
+  parseNameAddr,
+  parseUri,
+  type SipServices,
+  type SipUri,
+  splitCommas,
+  type Target,
+} from '../../../core/api';
+import type { Subscription } from '../resource';
+
+/** Request-URI and Route header of a request inside the dialog (RFC 3261 §12.2.1.1, a strict router at the top included). */
+export function routesOf({ contact, routes }: Subscription): { requestUri: string; routes: string } {
+  if (routes === '') return { requestUri: contact, routes };
+  const [first, ...others] = splitCommas(routes);
+  const uri = parseNameAddr(first ?? '')?.uri ?? '';
+  if (parseUri(uri)?.params.has('lr')) return { requestUri: contact, routes };
+  return { requestUri: uri, routes: [...others, `<${contact}>`].join(', ') };
+}
+
+/**
+ * The flow for a dialog's next NOTIFY. A watcher that came over a connection is notified on it while it lives. A watcher
+ * that came by UDP without a proxy and names another host than the one it sends from (NAT, `.invalid`) is notified at its
+ * source. Everybody else at the first route or the Contact (RFC 3261 §8.1.2, RFC 3263). Rejects when there is no way.
+ */
+export function flowFor(subscription: Subscription, sip: SipServices): Flow | Promise<Flow> {
+  const source = parseFlowKey(subscription.source);
+  if (source && source.protocol !== 'udp') {
+    const open = sip.transports.findFlow(subscription.source);
+    if (open?.open) return open;
+  }
+  const nextHop = nextHopOf(subscription);
+  if (!nextHop) return Promise.reject(new Error('no usable Contact'));
+  if (source?.protocol === 'udp' && subscription.routes === '' && !isAt(nextHop, source.remote.address)) {
+    const back = sip.transports.findFlow(subscription.source);
+    if (back) return back;
+  }
+  const local = localOf(subscription);
+  return toFirst(sip, sip.resolver.resolve(nextHop), local);
+}
+
+function nextHopOf({ contact, routes }: Subscription): SipUri | undefined {
+  const [first] = routes === '' ? [] : splitCommas(routes);
+  return parseUri(first === undefined ? contact : (parseNameAddr(first)?.uri ?? ''));
+}
+
+/** Whether a URI names the host at `address`, as far as that can be told without DNS: another name may be the same host. */
+function isAt(uri: SipUri, address: string): boolean {
+  const host = uri.host.startsWith('[') ? uri.host.slice(1, -1) : uri.host.toLowerCase();
+  if (host === address) return true;
+  const numeric = host.includes(':') || /^[0-9.]+$/.test(host);
+  return !numeric && !host.endsWith('.invalid');
+}
+
+function localOf({ socket }: Subscription) {
+  return parseFlowKey(`${socket}>${socket.slice(socket.indexOf(':') + 1)}`);
+}
+
+async function toFirst(
+  sip: SipServices,
+  resolving: Promise<Target[]>,
+  from: ReturnType<typeof parseFlowKey>,
+): Promise<Flow> {
+  let failure: unknown = new Error('the name of the next hop has no address');
+  for (const target of await resolving) {
+    try {
+      const same = from && from.protocol === target.protocol ? { local: from.local } : undefined;
+      return await sip.transports.flowTo(target.protocol, target, same);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}

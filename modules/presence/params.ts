@@ -1,0 +1,132 @@
+// Owns the parameters of presence: the seed's nine, and those that keep Kamailio's name and meaning.
+import { databaseUrlParam, declareParams } from '../../core/api';
+
+const tokenCharacters = /^[A-Za-z0-9.!%*_+`'~-]*$/;
+
+function sipUriOrNothing(value: string): string | undefined {
+  return /^sips?:[^\s<>"]+$/i.test(value) ? undefined : 'must be a SIP URI such as sip:presence.example.org:5060';
+}
+
+export const params = declareParams({
+  db_url: databaseUrlParam(
+    'Where state is kept: `sqlite:PATH` (relative to the config file) or `mysql://user:password@host[:port]/database`. Unset: in memory only, with a warning at start.',
+  ),
+  clean_period: {
+    type: 'integer',
+    default: 100,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    live: true,
+    doc: 'How often the database is searched for records that end before the next search; each of them then ends within a second of its time.',
+  },
+  to_tag_pref: {
+    type: 'string',
+    default: '10',
+    doc: 'Prefix of every To tag that the module makes.',
+    check: (value) => (tokenCharacters.test(value) ? undefined : 'must hold only characters that a SIP tag may hold'),
+  },
+  totag_avpid: {
+    type: 'integer',
+    default: 25,
+    min: 0,
+    doc: 'Id of the AVP that holds the To tag. `handle_subscribe` uses the tag that a script put there, else makes one and puts it there: `avp(req, 25)`.',
+  },
+  lock_set_size: {
+    type: 'integer',
+    default: 8,
+    min: 1,
+    max: 1024,
+    doc: 'Number of stripes of the lock that serialises read, change and write of one resource. Requests that wait for one stripe are decided together and stored in one transaction.',
+  },
+  expires_offset: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    unit: 's',
+    live: true,
+    doc: 'Subtracted from Expires in the 200 to a PUBLISH (never below 1), so that the client refreshes before the publication ends.',
+  },
+  force_active: {
+    type: 'boolean',
+    default: false,
+    doc: '1: every subscription is active at once. 0: the presentity’s pres-rules document in the table `xcap` decides; without one the subscription stays pending and its NOTIFYs have no body.',
+  },
+  max_expires: {
+    type: 'integer',
+    default: 3600,
+    min: 1,
+    max: 4_294_967_295,
+    unit: 's',
+    live: true,
+    doc: 'Ceiling for the Expires of PUBLISH and SUBSCRIBE; a longer one is reduced to it.',
+  },
+  min_expires: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 86_400,
+    unit: 's',
+    live: true,
+    doc: 'A shorter Expires (but 0) is answered 423 with Min-Expires. 0: off.',
+  },
+  server_address: {
+    type: 'string',
+    default: undefined,
+    live: true,
+    doc: 'SIP URI in the Contact of replies to SUBSCRIBE and PUBLISH and of NOTIFY. Unset: the address of the socket the request came to.',
+    check: sipUriOrNothing,
+  },
+  subs_respond_200: {
+    type: 'boolean',
+    default: false,
+    live: true,
+    doc: '1: a SUBSCRIBE is answered 200 whatever its package (RFC 6665). 0: 202 for `presence`, 200 for `presence.winfo`.',
+  },
+  max_body: {
+    type: 'integer',
+    default: 65_535,
+    min: 256,
+    max: 1_048_576,
+    unit: 'bytes',
+    live: true,
+    doc: 'Largest body of a PUBLISH; a larger one is answered 413.',
+  },
+  max_publications: {
+    type: 'integer',
+    default: 64,
+    min: 1,
+    live: true,
+    doc: 'How many publications one presentity may have at a time in a package; one more is answered 403.',
+  },
+  max_subscriptions: {
+    type: 'integer',
+    default: 32,
+    min: 1,
+    live: true,
+    doc: 'How many subscriptions one watcher may have to one presentity and package; one more is answered 403. Phones that restart leave old ones behind until these expire.',
+  },
+  cache_size: {
+    type: 'integer',
+    default: 200_000,
+    min: 16,
+    doc: 'How many resources are kept in memory; others are read from the database when a request names them.',
+  },
+  presentity_table: { type: 'string', default: 'presentity', doc: 'Table of publications.', check: tableName },
+  active_watchers_table: {
+    type: 'string',
+    default: 'active_watchers',
+    doc: 'Table of subscriptions.',
+    check: tableName,
+  },
+  watchers_table: {
+    type: 'string',
+    default: 'watchers',
+    doc: 'Table of what the rules made of each watcher.',
+    check: tableName,
+  },
+});
+
+function tableName(value: string): string | undefined {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(value) ? undefined : 'must be a plain table name';
+}

@@ -1,0 +1,126 @@
+// Owns the engine: puts cache, store, door, notifier and expiry together and lets requests through.
+import type { Clock, Database, EventRouteInput, Logger, ParamValues, Random, SipServices } from '../../core/api';
+import type { EventPackage, WatcherinfoFormat } from './api';
+import { ResourceCache } from './cache';
+import type { Decide } from './changes';
+import { Door } from './door';
+import { Expiry } from './expiry';
+import { Notifier } from './notify/notifier';
+import type { params } from './params';
+import type { Packages } from './request/common';
+import type { Resource } from './resource';
+import { Settling } from './settle';
+import { schemaOf } from './store/schema';
+import { Store } from './store/store';
+
+export type Settings = ParamValues<typeof params>;
+
+export interface EngineOptions {
+  readonly settings: Settings;
+  readonly database: Database;
+  readonly sip: SipServices;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly events: ReadonlyMap<string, EventPackage>;
+  readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
+  readonly replied: ((input: EventRouteInput) => void) | undefined;
+}
+
+/** How often expiry looks at its timers (ms): records end on whole seconds and must end within one. */
+export const tickMs = 200;
+/** How long a stop waits for NOTIFYs that have not left (ms); what is still owed then is sent after the next start. */
+const partingMs = 2_000;
+
+export class Presence {
+  settings: Settings;
+  readonly packages: Packages;
+  readonly door: Door;
+  readonly store: Store;
+  readonly expiry: Expiry;
+  readonly notifier: Notifier;
+  private readonly settling: Settling;
+  private nextSweep = 0;
+
+  constructor(private readonly options: EngineOptions) {
+    const { settings, database, clock, random, log } = options;
+    this.settings = settings;
+    this.packages = { events: options.events, watcherinfo: options.watcherinfo };
+    this.store = new Store(database, schemaOf(settings));
+    this.notifier = new Notifier({
+      sip: options.sip,
+      clock,
+      log,
+      events: options.events,
+      watcherinfo: options.watcherinfo,
+      change: (resource, decide) => this.change(resource, decide),
+      onQuiet: (resource) => this.settling.note(resource),
+      replied: options.replied,
+    });
+    this.settling = new Settling(this.store, this.notifier, log);
+    const cache = new ResourceCache(
+      settings.cacheSize,
+      (resource) => this.notifier.isBusy(resource),
+      (resource) => this.notifier.evicted(resource),
+    );
+    this.door = new Door({
+      store: this.store,
+      cache,
+      clock,
+      random,
+      log,
+      stripes: settings.lockSetSize,
+      onStored: (resource, changes, notices) => {
+        this.expiry.schedule(resource.key, resource.dueAt);
+        this.notifier.stored(resource, changes, notices);
+      },
+    });
+    this.expiry = new Expiry({ door: this.door, store: this.store, clock, log });
+  }
+
+  /** Ends what ended while the server was down, and sends what the last run owed. */
+  async resume(): Promise<void> {
+    await this.sweep();
+    this.expiry.tick();
+    await this.settling.resume(this.door);
+  }
+
+  /** To be called each `tickMs`. */
+  tick(): void {
+    this.expiry.tick();
+  }
+
+  /** To be called each second: searches the database when it is time, and notes what has settled. */
+  async housekeeping(): Promise<void> {
+    await this.settling.flush();
+    if (this.options.clock.now() / 1000 >= this.nextSweep) await this.sweep();
+  }
+
+  /** Lets what is under way finish, for a bounded time. */
+  async stop(): Promise<void> {
+    await this.door.settled();
+    const deadline = this.options.clock.now() + partingMs;
+    while (this.notifier.underWay > 0 && this.options.clock.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await this.door.settled();
+    await this.settling.flush();
+  }
+
+  private async sweep(): Promise<void> {
+    const { clock } = this.options;
+    const after = await this.expiry.sweep(this.settings.cleanPeriod);
+    this.nextSweep = clock.now() / 1000 + after;
+  }
+
+  private change(resource: Resource, decide: Decide): void {
+    this.door.submit({
+      key: resource.key,
+      decide,
+      done: () => {},
+      failed: (error) => {
+        this.options.log.warn({ err: error, resource: resource.key.id }, 'the outcome of a NOTIFY could not be stored');
+      },
+    });
+  }
+}

@@ -1,0 +1,149 @@
+// Owns the reading of a SUBSCRIBE: from the message to what the decision needs, with every fault the structure can have.
+import {
+  addressOfRecord,
+  detach,
+  type Flow,
+  hostPort,
+  type MediaType,
+  parseUri,
+  SipError,
+  type SipRequest,
+} from '../../../core/api';
+import type { ResourceKey } from '../resource';
+import {
+  type ExpiresBounds,
+  localContact,
+  type Packages,
+  type RequestedEvent,
+  readEvent,
+  readExpires,
+  readPresentity,
+} from './common';
+
+/** A SUBSCRIBE that has been read. */
+export interface SubscribeRequest {
+  /** The resource of the Request-URI, or inside a dialog of the To header, where the presentity's address stays. */
+  readonly key: ResourceKey;
+  readonly inDialog: boolean;
+  readonly callId: string;
+  readonly fromTag: string;
+  /** The dialog's, or the one that a new dialog gets. */
+  readonly toTag: string;
+  readonly cseq: number;
+  readonly winfo: boolean;
+  readonly eventId: string | undefined;
+  /** Seconds to grant; 0 ends or fetches. */
+  readonly expires: number;
+  /** A fault that is answered only when the dialog is right. */
+  readonly fault: SipError | undefined;
+  readonly contact: string;
+  readonly routes: string;
+  /** Record-Route lines for the answer (RFC 3261 §12.1.1). */
+  readonly recordRoutes: string;
+  readonly socket: string;
+  readonly source: string;
+  readonly localUri: string;
+  readonly remoteUri: string;
+  readonly displayName: string;
+  readonly watcher: string;
+  readonly userAgent: string;
+  /** What the Accept header admits; undefined when there is none. */
+  readonly contentType: string | undefined;
+  readonly defaultType: string;
+  readonly localContact: string;
+  readonly successStatus: 200 | 202;
+}
+
+export interface SubscribeBounds extends ExpiresBounds {
+  readonly serverAddress: string | undefined;
+  readonly subsRespond200: boolean;
+}
+
+const maxContactLength = 255;
+
+/** Reads a SUBSCRIBE (RFC 6665 §4.2.1.1). `newTag` makes the To tag of a new dialog. Throws SipError. */
+export function readSubscribe(
+  message: SipRequest,
+  flow: Flow,
+  watcherUri: string | undefined,
+  packages: Packages,
+  bounds: SubscribeBounds,
+  newTag: () => string,
+): SubscribeRequest {
+  const event = readEvent(message, packages);
+  const { from, to, fromTag, toTag, callId } = message;
+  if (fromTag === undefined || fromTag === '') throw new SipError(400, 'Missing From Tag');
+  const inDialog = toTag !== undefined;
+  const key = readPresentity(inDialog ? to.uri : message.uri, event.package);
+  const { expires, fault } = readExpires(message, event.package, bounds);
+  const types = event.winfo ? [event.winfo.type] : event.package.notifyTypes;
+  const recordRoutes = message.headers('Record-Route');
+  return {
+    key,
+    inDialog,
+    callId: detach(callId),
+    fromTag: detach(fromTag),
+    toTag: inDialog ? toTag : newTag(),
+    cseq: message.cseq.number,
+    winfo: event.winfo !== undefined,
+    eventId: event.id === undefined ? undefined : detach(event.id),
+    expires,
+    fault,
+    contact: readContact(message),
+    routes: detach(recordRoutes.join(', ')),
+    recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
+    socket: `${flow.protocol}:${hostPort(flow.local)}`,
+    source: sourceOf(message, flow),
+    localUri: detach(to.uri),
+    remoteUri: detach(from.uri),
+    displayName: detach(from.display),
+    watcher: readWatcher(watcherUri ?? from.uri),
+    userAgent: detach((message.header('User-Agent') ?? '').slice(0, 255)),
+    contentType: readAccept(message, types),
+    defaultType: types[0] ?? '',
+    localContact: localContact(bounds.serverAddress, flow),
+    successStatus: successStatus(event, bounds),
+  };
+}
+
+/** The remote target: exactly one Contact, with a SIP URI; parameters of the header do not matter here. */
+function readContact(message: SipRequest): string {
+  const { uri } = message.contact;
+  const parsed = parseUri(uri);
+  if (!parsed || (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') || parsed.host === '') {
+    throw new SipError(400, 'Bad Contact');
+  }
+  if (uri.length > maxContactLength) throw new SipError(400, 'Contact Too Long');
+  return detach(uri);
+}
+
+/** The first of our types that the watcher's Accept admits. Throws 406 when there is none. */
+function readAccept(message: SipRequest, types: readonly string[]): string | undefined {
+  const ranges = message.accept;
+  if (ranges === undefined) return undefined;
+  const admitted = types.find((type) => ranges.some((range) => admits(range, type)));
+  if (admitted === undefined) throw new SipError(406, 'Not Acceptable', `Accept: ${types.join(', ')}\r\n`);
+  return admitted;
+}
+
+/** RFC 3261 §20.1: a range, and `q=0` means never. */
+function admits(range: MediaType, type: string): boolean {
+  if (Number(range.params.get('q') ?? 1) === 0) return false;
+  return range.type === '*/*' || range.type === type || range.type === `${type.slice(0, type.indexOf('/'))}/*`;
+}
+
+/** Who watches, as `sip:user@host`; what is not a URI with a host stays as written. */
+function readWatcher(uri: string): string {
+  const parsed = parseUri(uri);
+  if (!parsed) throw new SipError(400, 'Bad From');
+  return detach(parsed.host === '' ? uri : addressOfRecord(parsed));
+}
+
+/** The source, when the watcher itself is there: behind a proxy the address says nothing about the watcher. */
+function sourceOf(message: SipRequest, flow: Flow): string {
+  return message.vias.length === 1 ? flow.key : '';
+}
+
+function successStatus(event: RequestedEvent, bounds: SubscribeBounds): 200 | 202 {
+  return bounds.subsRespond200 || event.winfo ? 200 : event.package.subscribeStatus;
+}

@@ -1,0 +1,186 @@
+// Owns the shape of a resource: one presentity and one event package, with its publications, subscriptions and counters.
+import type { PublishedDocument, WatcherStatus } from './api';
+
+/** Names a resource. `uri` is `sip:user@host` with the host in lower case; `event` is a package without `.winfo`. */
+export interface ResourceKey {
+  readonly uri: string;
+  readonly user: string;
+  readonly domain: string;
+  readonly event: string;
+  /** `uri` and `event` as one string, for maps. */
+  readonly id: string;
+}
+
+/** A stored publication (RFC 3903). `document` keeps its identity until the content changes. */
+export interface Publication {
+  readonly etag: string;
+  /** Unix seconds. */
+  readonly expires: number;
+  /** Unix seconds of the last PUBLISH, a refresh included. */
+  readonly receivedTime: number;
+  readonly sender: string;
+  readonly document: PublishedDocument;
+}
+
+export type SubscriptionStatus = Extract<WatcherStatus, 'active' | 'pending'>;
+
+/** A subscription and its dialog (RFC 6665, RFC 3261 §12), as stored. Replaced whole when something changes. */
+export interface Subscription {
+  /** Call-ID, local and remote tag as one string. */
+  readonly id: string;
+  readonly callId: string;
+  /** Our tag: the To tag of the SUBSCRIBE. */
+  readonly toTag: string;
+  /** The watcher's tag. */
+  readonly fromTag: string;
+  /** Whether the Event was `PACKAGE.winfo`. */
+  readonly winfo: boolean;
+  readonly eventId: string | undefined;
+  /** URIs of the SUBSCRIBE's To and From as written: the NOTIFY's From and To (RFC 3261 §12.2.1.1). */
+  readonly localUri: string;
+  readonly remoteUri: string;
+  readonly displayName: string;
+  /** Who watches, `sip:user@host`: the From, or what the script named. */
+  readonly watcher: string;
+  /** Opaque id in watcherinfo documents. */
+  readonly watcherId: string;
+  /** The remote target. */
+  readonly contact: string;
+  /** The route set as one header value, empty when there is none. */
+  readonly routes: string;
+  /** Our Contact in this dialog. */
+  readonly localContact: string;
+  /** `protocol:address:port` of the socket the SUBSCRIBE came to, and of its source. */
+  readonly socket: string;
+  readonly source: string;
+  readonly contentType: string;
+  readonly userAgent: string;
+  /** Unix seconds. */
+  readonly subscribedAt: number;
+  readonly expires: number;
+  readonly status: SubscriptionStatus;
+  readonly reason: string;
+  readonly remoteCseq: number;
+  /** With `fanoutsAt` the highest CSeq a NOTIFY may have used, see `cseqCeiling`. */
+  readonly localCseq: number;
+  readonly fanoutsAt: number;
+  /** Version of the watcherinfo document that goes with CSeq `localCseq`; document and CSeq rise together from there. */
+  readonly version: number;
+}
+
+/** What a presentity's rules made of a watcher, kept while rules decide (`force_active` 0). */
+export interface AuthorisedWatcher {
+  readonly watcher: string;
+  readonly status: WatcherStatus;
+  readonly reason: string;
+  /** Unix seconds. */
+  readonly insertedTime: number;
+}
+
+export interface Resource {
+  readonly key: ResourceKey;
+  /** What the compare-and-swap compares; 0: nothing is stored. */
+  version: number;
+  /** Documents that went to the watchers, and to the watcherinfo subscribers: the moving part of every dialog's CSeq. */
+  fanouts: number;
+  winfoFanouts: number;
+  /** Whether NOTIFYs that a stored change asks for may not have left yet. */
+  notifyPending: boolean;
+  readonly publications: Map<string, Publication>;
+  readonly subscriptions: Map<string, Subscription>;
+  readonly watchers: Map<string, AuthorisedWatcher>;
+  /** Derived from `subscriptions`: how many each watcher has, and how many are for watcherinfo. */
+  readonly watching: Map<string, number>;
+  winfoSubscriptions: number;
+  /** Whether the presentity has a pres-rules document. */
+  hasRules: boolean;
+  /** Unix seconds: no record ends before; it may be earlier than the first end. */
+  dueAt: number;
+}
+
+export function resourceKey(user: string, domain: string, event: string): ResourceKey {
+  const uri = user === '' ? `sip:${domain}` : `sip:${user}@${domain}`;
+  return { uri, user, domain, event, id: `${uri} ${event}` };
+}
+
+/** The key of an address of record: `sip:user@host` or `sip:host`. */
+export function keyOfUri(uri: string, event: string): ResourceKey {
+  const at = uri.lastIndexOf('@');
+  return resourceKey(at < 0 ? '' : uri.slice('sip:'.length, at), uri.slice(at < 0 ? 'sip:'.length : at + 1), event);
+}
+
+export function dialogId(callId: string, toTag: string, fromTag: string): string {
+  return `${callId} ${toTag} ${fromTag}`;
+}
+
+export function emptyResource(key: ResourceKey): Resource {
+  return {
+    key,
+    version: 0,
+    fanouts: 0,
+    winfoFanouts: 0,
+    notifyPending: false,
+    publications: new Map(),
+    subscriptions: new Map(),
+    watchers: new Map(),
+    watching: new Map(),
+    winfoSubscriptions: 0,
+    hasRules: false,
+    dueAt: Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Puts a subscription in, new or in place of its former self. */
+export function addSubscription(resource: Resource, subscription: Subscription): void {
+  if (!resource.subscriptions.has(subscription.id)) count(resource, subscription, 1);
+  resource.subscriptions.set(subscription.id, subscription);
+}
+
+/** Takes a subscription out, if it is there. */
+export function removeSubscription(resource: Resource, subscription: Subscription): void {
+  if (resource.subscriptions.delete(subscription.id)) count(resource, subscription, -1);
+}
+
+/** Subscriptions of one watcher to this resource, of one kind. */
+export function subscriptionCount(resource: Resource, watcher: string, winfo: boolean): number {
+  return resource.watching.get(watchingKey(watcher, winfo)) ?? 0;
+}
+
+function count(resource: Resource, { watcher, winfo }: Subscription, step: 1 | -1): void {
+  if (winfo) resource.winfoSubscriptions += step;
+  const key = watchingKey(watcher, winfo);
+  const left = (resource.watching.get(key) ?? 0) + step;
+  if (left === 0) resource.watching.delete(key);
+  else resource.watching.set(key, left);
+}
+
+function watchingKey(watcher: string, winfo: boolean): string {
+  return winfo ? `winfo ${watcher}` : watcher;
+}
+
+/**
+ * The highest CSeq that committed state allows a dialog's NOTIFYs to have used. A fan-out raises it for every dialog by one
+ * through the resource's counter, with no write per watcher; a dialog's own event (new, refresh, end) raises `localCseq`.
+ * A NOTIFY takes at most one number for each, so after a crash the next number is above all that were sent (RFC 3261 §12.2.1.1).
+ */
+export function cseqCeiling(resource: Resource, subscription: Subscription): number {
+  return subscription.localCseq + counterOf(resource, subscription.winfo) - subscription.fanoutsAt;
+}
+
+/** The counter that moves this kind of subscription. */
+export function counterOf(resource: Resource, winfo: boolean): number {
+  return winfo ? resource.winfoFanouts : resource.fanouts;
+}
+
+/** Whether nothing of a resource is left to keep. */
+export function isEmpty(resource: Resource): boolean {
+  return resource.publications.size === 0 && resource.subscriptions.size === 0 && resource.watchers.size === 0;
+}
+
+/** The earliest moment (unix seconds) at which a record ends, or Infinity. */
+export function nextExpiry(resource: Resource): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const publication of resource.publications.values()) next = Math.min(next, publication.expires);
+  for (const subscription of resource.subscriptions.values()) next = Math.min(next, subscription.expires);
+  return next;
+}

@@ -1,0 +1,229 @@
+// Owns the translation between records and rows: which column holds what, and which writes a change becomes.
+import type { Row, Value, Write } from '../../../core/api';
+import type { ResourceChange } from '../changes';
+import type { AuthorisedWatcher, Publication, Resource, ResourceKey, Subscription } from '../resource';
+import type { Schema } from './schema';
+
+/** Kamailio's numbers for a watcher's status. */
+const statusNumbers = { active: 1, pending: 2, terminated: 3, waiting: 4 } as const;
+
+export function eventOf(key: ResourceKey, winfo: boolean): string {
+  return winfo ? `${key.event}.winfo` : key.event;
+}
+
+export function resourceRow({ key, version, fanouts, winfoFanouts, notifyPending }: Resource): Row {
+  return [key.uri, key.event, version, fanouts, winfoFanouts, notifyPending ? 1 : 0];
+}
+
+export function readResourceRow(resource: Resource, row: Row): void {
+  resource.version = Number(row[2]);
+  resource.fanouts = Number(row[3]);
+  resource.winfoFanouts = Number(row[4]);
+  resource.notifyPending = row[5] === 1;
+}
+
+/** The writes of one change, in an order that a database may take them in. */
+export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChange): Write[] {
+  switch (change.kind) {
+    case 'publish':
+      return [publicationWrite(schema, key, change.publication, change.replaces)];
+    case 'unpublish':
+      return [{ op: 'delete', table: schema.presentity, key: publicationKey(key, change.publication.etag) }];
+    case 'subscribe':
+      return [subscriptionWrite(schema, key, change.subscription, change.replaces)];
+    case 'unsubscribe':
+      return [{ op: 'delete', table: schema.activeWatchers, key: subscriptionKey(change.subscription) }];
+    case 'authorise':
+      return [{ op: 'put', table: schema.watchers, row: watcherRow(key, change.watcher) }];
+    case 'forget':
+      return [{ op: 'delete', table: schema.watchers, key: watcherRow(key, change.watcher).slice(0, 4) }];
+    case 'fan-out':
+      return [];
+  }
+}
+
+function publicationWrite(
+  schema: Schema,
+  key: ResourceKey,
+  publication: Publication,
+  replaces: Publication | undefined,
+): Write {
+  const { etag, expires, receivedTime, sender, document } = publication;
+  if (!replaces) {
+    const { body, sequence, changedAt } = document;
+    const row = [key.user, key.domain, key.event, etag, expires, receivedTime, body, sender, 0, null];
+    return { op: 'put', table: schema.presentity, row: [...row, sequence, changedAt] };
+  }
+  const moved = { etag, expires, received_time: receivedTime };
+  const set: Record<string, Value> =
+    document === replaces.document
+      ? moved
+      : { ...moved, sender, body: document.body, sequence: document.sequence, changed_time: document.changedAt };
+  return { op: 'update', table: schema.presentity, key: publicationKey(key, replaces.etag), set };
+}
+
+function publicationKey(key: ResourceKey, etag: string): Row {
+  return [key.user, key.domain, key.event, etag];
+}
+
+export function readPublicationRow(row: Row): Publication {
+  const etag = String(row[3]);
+  const body = row[6];
+  return {
+    etag,
+    expires: Number(row[4]),
+    receivedTime: Number(row[5]),
+    sender: String(row[7]),
+    document: {
+      etag,
+      body: body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.length) : Buffer.alloc(0),
+      sequence: Number(row[10]),
+      changedAt: Number(row[11]),
+    },
+  };
+}
+
+function subscriptionKey({ callId, toTag, fromTag }: Subscription): Row {
+  return [callId, toTag, fromTag];
+}
+
+function subscriptionWrite(
+  schema: Schema,
+  key: ResourceKey,
+  subscription: Subscription,
+  replaces: Subscription | undefined,
+): Write {
+  if (!replaces) return { op: 'put', table: schema.activeWatchers, row: subscriptionRow(key, subscription) };
+  return {
+    op: 'update',
+    table: schema.activeWatchers,
+    key: subscriptionKey(subscription),
+    set: {
+      local_cseq: subscription.localCseq,
+      remote_cseq: subscription.remoteCseq,
+      contact: subscription.contact,
+      expires: subscription.expires,
+      status: statusNumbers[subscription.status],
+      reason: subscription.reason,
+      version: subscription.version,
+      socket_info: subscription.socket,
+      fanouts: subscription.fanoutsAt,
+      source: subscription.source,
+      content_type: subscription.contentType,
+    },
+  };
+}
+
+function subscriptionRow(key: ResourceKey, subscription: Subscription): Row {
+  const [watcherUser, watcherDomain] = splitAddress(subscription.watcher);
+  const [toUser, toDomain] = splitAddress(subscription.localUri);
+  const [fromUser, fromDomain] = splitAddress(subscription.remoteUri);
+  return [
+    key.uri,
+    watcherUser,
+    watcherDomain,
+    toUser,
+    toDomain,
+    eventOf(key, subscription.winfo),
+    subscription.eventId ?? null,
+    subscription.toTag,
+    subscription.fromTag,
+    subscription.callId,
+    subscription.localCseq,
+    subscription.remoteCseq,
+    subscription.contact,
+    subscription.routes,
+    subscription.expires,
+    statusNumbers[subscription.status],
+    subscription.reason,
+    subscription.version,
+    subscription.socket,
+    subscription.localContact,
+    fromUser,
+    fromDomain,
+    -1,
+    -1,
+    0,
+    subscription.userAgent,
+    subscription.fanoutsAt,
+    subscription.localUri,
+    subscription.remoteUri,
+    subscription.displayName,
+    subscription.watcherId,
+    subscription.source,
+    subscription.contentType,
+    subscription.subscribedAt,
+  ];
+}
+
+export function readSubscriptionRow(row: Row): Subscription {
+  const text = (column: number) => String(row[column] ?? '');
+  const number = (column: number) => Number(row[column] ?? 0);
+  const callId = text(9);
+  const toTag = text(7);
+  const fromTag = text(8);
+  return {
+    id: `${callId} ${toTag} ${fromTag}`,
+    callId,
+    toTag,
+    fromTag,
+    winfo: text(5).endsWith('.winfo'),
+    eventId: row[6] === null ? undefined : text(6),
+    localCseq: number(10),
+    remoteCseq: number(11),
+    contact: text(12),
+    routes: text(13),
+    expires: number(14),
+    status: row[15] === statusNumbers.active ? 'active' : 'pending',
+    reason: text(16),
+    version: number(17),
+    socket: text(18),
+    localContact: text(19),
+    userAgent: text(25),
+    fanoutsAt: number(26),
+    localUri: text(27),
+    remoteUri: text(28),
+    displayName: text(29),
+    watcherId: text(30),
+    source: text(31),
+    contentType: text(32),
+    subscribedAt: number(33),
+    watcher: joinAddress(text(1), text(2)),
+  };
+}
+
+function watcherRow(key: ResourceKey, { watcher, status, reason, insertedTime }: AuthorisedWatcher): Row {
+  const [user, domain] = splitAddress(watcher);
+  return [key.uri, user, domain, key.event, statusNumbers[status], reason, insertedTime];
+}
+
+export function readWatcherRow(row: Row): AuthorisedWatcher {
+  const status = (['active', 'pending', 'terminated', 'waiting'] as const)[Number(row[4]) - 1] ?? 'pending';
+  return {
+    watcher: joinAddress(String(row[1]), String(row[2])),
+    status,
+    reason: String(row[5] ?? ''),
+    insertedTime: Number(row[6]),
+  };
+}
+
+/** User and host of a URI as written, for the columns that operators query. A URI without a host keeps all in the user. */
+function splitAddress(uri: string): [string, string] {
+  const start = uri.indexOf(':') + 1;
+  const at = uri.indexOf('@', start);
+  if (at < 0) return uri.startsWith('sip') ? ['', hostOf(uri, start)] : [uri, ''];
+  return [uri.slice(start, at), hostOf(uri, at + 1)];
+}
+
+function hostOf(uri: string, start: number): string {
+  let end = start;
+  while (end < uri.length && !';?>'.includes(uri[end] ?? '')) end++;
+  const host = uri.slice(start, end);
+  const port = host.lastIndexOf(':');
+  return port > host.lastIndexOf(']') ? host.slice(0, port) : host;
+}
+
+function joinAddress(user: string, domain: string): string {
+  if (domain === '') return user;
+  return user === '' ? `sip:${domain}` : `sip:${user}@${domain}`;
+}

@@ -1,0 +1,154 @@
+// Owns reading resources from the database and storing their changes: one guarded, atomic change a resource.
+import type { Database, Outcome, Select, Write } from '../../../core/api';
+import type { ResourceChange } from '../changes';
+import {
+  addSubscription,
+  emptyResource,
+  isEmpty,
+  keyOfUri,
+  nextExpiry,
+  type Resource,
+  type ResourceKey,
+  resourceKey,
+} from '../resource';
+import {
+  eventOf,
+  readPublicationRow,
+  readResourceRow,
+  readSubscriptionRow,
+  readWatcherRow,
+  resourceRow,
+  writesOf,
+} from './rows';
+import type { Schema } from './schema';
+
+const selectsEach = 5;
+const presRules = 2;
+
+export class Store {
+  constructor(
+    private readonly database: Database,
+    private readonly schema: Schema,
+  ) {}
+
+  prepare(): Promise<void> {
+    const { presentity, activeWatchers, watchers, resource, xcap } = this.schema;
+    return this.database.prepare([presentity, activeWatchers, watchers, resource, xcap]);
+  }
+
+  /** Reads resources, all of the same moment, in one round trip. @throws DatabaseUnavailable */
+  async load(keys: readonly ResourceKey[]): Promise<Resource[]> {
+    const answers = await this.database.select(keys.flatMap((key) => this.selects(key)));
+    return keys.map((key, i) => {
+      const [row, publications, subscriptions, watchers, rules] = answers.slice(i * selectsEach, (i + 1) * selectsEach);
+      const resource = emptyResource(key);
+      if (row?.[0]) readResourceRow(resource, row[0]);
+      for (const each of publications ?? []) {
+        const publication = readPublicationRow(each);
+        resource.publications.set(publication.etag, publication);
+      }
+      for (const each of subscriptions ?? []) addSubscription(resource, readSubscriptionRow(each));
+      for (const each of watchers ?? []) {
+        const watcher = readWatcherRow(each);
+        resource.watchers.set(watcher.watcher, watcher);
+      }
+      resource.hasRules = (rules?.length ?? 0) > 0;
+      resource.dueAt = nextExpiry(resource);
+      return resource;
+    });
+  }
+
+  /** Stores changes that have been made in `resource`, if its stored version is still `expected`. @throws DatabaseUnavailable */
+  commit(resource: Resource, expected: number, changes: readonly ResourceChange[]): Promise<Outcome> {
+    const writes: Write[] = [];
+    for (const change of changes) writes.push(...writesOf(this.schema, resource.key, change));
+    if (isEmpty(resource)) {
+      writes.push({ op: 'delete', table: this.schema.resource, key: [resource.key.uri, resource.key.event] });
+    }
+    const guard = { table: this.schema.resource, row: resourceRow(resource), versionColumn: 'version', expected };
+    return this.database.commit({ guard, writes });
+  }
+
+  /** Notes that no NOTIFY is owed any more, unless the resource has moved on. */
+  async settle({ key, version }: Resource): Promise<void> {
+    await this.database.commit({
+      writes: [
+        {
+          op: 'update',
+          table: this.schema.resource,
+          key: [key.uri, key.event],
+          set: { notify_pending: 0 },
+          where: { version },
+        },
+      ],
+    });
+  }
+
+  /** Where a dialog belongs that the To header does not lead to: the presentity's URI. */
+  async findDialog(callId: string, toTag: string, fromTag: string): Promise<string | undefined> {
+    const [rows] = await this.database.select([
+      {
+        table: this.schema.activeWatchers,
+        where: { callid: callId, to_tag: toTag, from_tag: fromTag },
+        columns: ['presentity_uri'],
+      },
+    ]);
+    return rows?.[0] === undefined ? undefined : String(rows[0][0]);
+  }
+
+  /** Resources with a record that ends at or before `until` (unix s), with its end, soonest first, at most `limit` records of a kind. */
+  async ending(until: number, limit: number): Promise<{ key: ResourceKey; at: number }[]> {
+    const where = { expires: { atMost: until } };
+    const [publications = [], subscriptions = []] = await this.database.select([
+      {
+        table: this.schema.presentity,
+        where,
+        orderBy: 'expires',
+        limit,
+        columns: ['username', 'domain', 'event', 'expires'],
+      },
+      {
+        table: this.schema.activeWatchers,
+        where,
+        orderBy: 'expires',
+        limit,
+        columns: ['presentity_uri', 'event', 'expires'],
+      },
+    ]);
+    return [
+      ...publications.map((row) => ({
+        key: resourceKey(String(row[0]), String(row[1]), String(row[2])),
+        at: Number(row[3]),
+      })),
+      ...subscriptions.map((row) => ({
+        key: keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, '')),
+        at: Number(row[2]),
+      })),
+    ];
+  }
+
+  /** Resources whose watchers may not have been told of the last change, at most `limit`. */
+  async owing(limit: number): Promise<ResourceKey[]> {
+    const [rows = []] = await this.database.select([
+      { table: this.schema.resource, where: { notify_pending: 1 }, columns: ['presentity_uri', 'event'], limit },
+    ]);
+    return rows.map((row) => keyOfUri(String(row[0]), String(row[1])));
+  }
+
+  private selects(key: ResourceKey): Select[] {
+    const { presentity, activeWatchers, watchers, resource, xcap } = this.schema;
+    const watched = { presentity_uri: key.uri, event: key.event };
+    return [
+      { table: resource, where: watched },
+      { table: presentity, where: { username: key.user, domain: key.domain, event: key.event } },
+      { table: activeWatchers, where: { ...watched, event: { in: [eventOf(key, false), eventOf(key, true)] } } },
+      { table: watchers, where: watched },
+      {
+        table: xcap,
+        where: { username: key.user, domain: key.domain, doc_type: presRules },
+        columns: ['etag'],
+        limit: 1,
+      },
+    ];
+  }
+}
