@@ -117,6 +117,12 @@ export class TransportLayer {
     return transport.flowTo(remote, from?.local);
   }
 
+  /** Whether something can be sent so at present: for udp a socket of the family has to listen. */
+  supports(protocol: Protocol, family: 4 | 6): boolean {
+    if (protocol !== 'udp') return this.#transports.has(protocol);
+    return this.#points.some((point) => point.protocol === 'udp' && isIP(point.address) === family);
+  }
+
   /** The flow of a key: a connection while it is open, a udp flow while a socket listens on its local address. */
   findFlow(key: string): Flow | undefined {
     const connection = this.#connections.find(key);
