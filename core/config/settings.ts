@@ -28,13 +28,20 @@ export const coreSettings = declareParams({
     live: true,
     doc: 'Turns that all loops of one run of the routing script may take together; one more ends it with 500.',
   },
+  max_headers: {
+    type: 'integer',
+    default: 256,
+    min: 16,
+    max: 65_536,
+    doc: 'Header lines of a message; one more is answered 400.',
+  },
   max_header_bytes: {
     type: 'integer',
-    default: 16_384,
+    default: 32_768,
     min: 1024,
     max: 1_048_576,
     unit: 'bytes',
-    doc: 'Longest start line and headers of a message.',
+    doc: 'Longest start line and headers of a message; more is answered 513.',
   },
   max_body_bytes: {
     type: 'integer',
@@ -42,7 +49,7 @@ export const coreSettings = declareParams({
     min: 1024,
     max: 67_108_864,
     unit: 'bytes',
-    doc: 'Longest body of a message that comes over a connection.',
+    doc: 'Longest body of a message that comes over a connection; more is answered 413. A datagram is bounded by UDP itself.',
   },
   tcp_max_connections: {
     type: 'integer',
@@ -72,7 +79,7 @@ export const coreSettings = declareParams({
     min: 1,
     max: 3600,
     unit: 's',
-    doc: 'How long a message may take from its first byte to its last.',
+    doc: 'How long a message may take from its first byte to its last, and an accepted connection until its first message.',
   },
   tcp_connect_timeout: {
     type: 'integer',

@@ -1,0 +1,65 @@
+// Owns looking at a config without serving it: modules are set up on nothing, so that what they would lend is known.
+import { systemClock } from '../base/clock';
+import { createLogging } from '../base/logging';
+import { type Problem, sortProblems } from '../base/problem';
+import { systemRandom } from '../base/random';
+import type { Config } from '../config/config';
+import { openMemoryDatabase } from '../db/memory';
+import { ModuleHost } from '../module/host';
+import { type Plan, planModules } from '../module/plan';
+import { compileScript } from '../script/compile';
+import { createSip } from '../server';
+
+/** What is known of a config and the script it names. */
+export interface Inspection {
+  readonly config: Config;
+  readonly plan: Plan;
+  /** With every module set up that could be. Nothing listens, no timer runs, every database is an empty one in memory. */
+  readonly host: ModuleHost;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** Sets a config's modules up on nothing, compiles its script, hands the result to `use`, and takes all of it down. */
+export async function inspect<T>(config: Config, use: (inspection: Inspection) => Promise<T> | T): Promise<T> {
+  const plan = await planModules(config);
+  const logging = createLogging({ level: 'silent', format: 'json' });
+  const random = systemRandom();
+  const sip = createSip(config.core, logging, systemClock, random);
+  const host = new ModuleHost({
+    logging,
+    clock: systemClock,
+    random,
+    sip,
+    baseDir: config.baseDir,
+    openDatabase: async () => openMemoryDatabase(),
+  });
+  const problems = [...config.problems, ...plan.problems];
+  try {
+    const failures = await setUp(plan, host, config);
+    // A module that lacks what another problem is about fails for that reason: one report is enough.
+    if (problems.length === 0) problems.push(...failures);
+    // Without a module's functions, every import from it would look wrong.
+    if (failures.length === 0 && config.script !== '') {
+      problems.push(...(await compileScript(config.script, host.functions)).problems);
+    }
+    return await use({ config, plan, host, problems: sortProblems(problems), warnings: plan.warnings });
+  } finally {
+    await host.stop();
+    await sip.transports.close();
+    logging.close();
+  }
+}
+
+async function setUp(plan: Plan, host: ModuleHost, config: Config): Promise<Problem[]> {
+  const failures: Problem[] = [];
+  for (const planned of plan.modules) {
+    try {
+      await host.setUp(planned);
+    } catch (error) {
+      const place = config.modules.find((module) => module.name === planned.definition.name)?.place;
+      failures.push({ ...(place ?? { file: config.file, line: 1, column: 1 }), message: (error as Error).message });
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,199 @@
+// Owns the whole server: puts the floors together, starts them in order, and stops them without losing anything.
+import { type Clock, systemClock } from './base/clock';
+import { RollcallError } from './base/errors';
+import { createLogging, type Logging } from './base/logging';
+import { type Problem, ProblemsError, sortProblems } from './base/problem';
+import { type Random, systemRandom } from './base/random';
+import { TimerWheel } from './base/wheel';
+import { type Config, parseConfig, readConfig } from './config/config';
+import type { ListenSpec } from './config/listen';
+import { formatListen } from './config/listen';
+import type { CoreSettings } from './config/settings';
+import type { SipServices } from './module/context';
+import { ModuleHost } from './module/host';
+import { type Plan, planModules } from './module/plan';
+import { compileScript } from './script/compile';
+import { ScriptRunner } from './script/runner';
+import { Resolver } from './sip/resolver';
+import { TransactionLayer } from './sip/transaction/layer';
+import { type ListenPoint, TransportLayer } from './sip/transport/layer';
+import type { TransportLimits } from './sip/transport/limits';
+
+export interface ServerOptions {
+  /** The config file. Relative paths in it start at its folder. */
+  readonly file: string;
+  /** Its text, when it is not to be read from there. */
+  readonly text?: string;
+  /** For `${NAME}` in the config; the process's own when not given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Made as the config says when not given; then the server closes it. */
+  readonly logging?: Logging;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** How long requests in flight may take to finish when the server stops, in ms. */
+  readonly drainLimit?: number;
+}
+
+export interface RunningServer {
+  /** The open sockets, in the order of `listen`, with their actual ports. */
+  readonly points: readonly ListenPoint[];
+  readonly host: ModuleHost;
+  readonly logging: Logging;
+  /**
+   * Takes no more requests, lets those in flight finish, lets modules flush, closes databases and sockets. Never rejects;
+   * a second call waits for the first.
+   */
+  stop(): Promise<void>;
+}
+
+const defaultDrainLimit = 5000;
+
+/**
+ * Starts a server.
+ * @throws ProblemsError with every problem of the config; RollcallError when a module, the script or a socket cannot be had
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const environment = options.environment ?? process.env;
+  const config =
+    options.text === undefined
+      ? readConfig(options.file, environment)
+      : parseConfig(options.file, options.text, environment);
+  const plan = await planModules(config);
+  refuse([...config.problems, ...plan.problems]);
+  const logging = options.logging ?? createLogging({ level: config.core.logLevel, format: config.core.logFormat });
+  const server = new Server(config, logging, options);
+  try {
+    await server.start(plan);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+class Server implements RunningServer {
+  readonly host: ModuleHost;
+  readonly #sip: SipServices;
+  #running = 0;
+  #draining = false;
+  #drained: () => void = () => {};
+  #stopping: Promise<void> | undefined;
+
+  constructor(
+    private readonly config: Config,
+    readonly logging: Logging,
+    private readonly options: ServerOptions,
+  ) {
+    const clock = options.clock ?? systemClock;
+    const random = options.random ?? systemRandom();
+    this.#sip = createSip(config.core, logging, clock, random);
+    this.host = new ModuleHost({ logging, clock, random, sip: this.#sip, baseDir: config.baseDir });
+  }
+
+  get points(): readonly ListenPoint[] {
+    return this.#sip.transports.points;
+  }
+
+  async start(plan: Plan): Promise<void> {
+    const log = this.logging.named('core');
+    for (const warning of plan.warnings) {
+      log.warn(`${warning.file}:${warning.line}:${warning.column}: ${warning.message}`);
+    }
+    for (const module of plan.modules) await this.host.setUp(module);
+    const { compiled, problems } = await compileScript(this.config.script, this.host.functions);
+    refuse(problems);
+    const runner = new ScriptRunner(compiled);
+    this.host.useRoutes(runner);
+    this.#sip.transactions.onRequest((transaction) => {
+      // While stopping, silence: the client sends again, and the server that comes next answers.
+      if (this.#draining) return;
+      this.#running++;
+      runner.run(transaction).finally(() => {
+        this.#running--;
+        if (this.#running === 0) this.#drained();
+      });
+    });
+    this.#sip.transactions.onResponse((response) => runner.runReply(response));
+    this.#sip.wheel.start();
+    for (const spec of this.config.listen) await this.#listen(spec);
+    this.host.listening();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining = true;
+    if (this.#running > 0) await this.#drain();
+    await this.host.stop();
+    await this.#sip.transports.close();
+    this.#sip.wheel.stop();
+    if (this.options.logging === undefined) this.logging.close();
+  }
+
+  async #drain(): Promise<void> {
+    const limit = this.options.drainLimit ?? defaultDrainLimit;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.logging.named('core').warn({ requests: this.#running }, 'requests are still in flight, stopping anyway');
+        resolve();
+      }, limit);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #listen(spec: ListenSpec): Promise<void> {
+    try {
+      await this.#sip.transports.listen(spec);
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      const inUse = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+      const hint = inUse
+        ? `another program has ${formatListen(spec)} (\`ss -lunpt 'sport = :${spec.port}'\` shows it): stop it, or change \`listen\` in ${this.config.file}`
+        : error.hint;
+      throw new RollcallError(error.message, hint === undefined ? { cause: error } : { hint, cause: error });
+    }
+  }
+}
+
+/** The SIP floor as the settings want it. Nothing listens and no timer runs until somebody starts them. */
+export function createSip(core: CoreSettings, logging: Logging, clock: Clock, random: Random): SipServices {
+  const wheel = new TimerWheel(clock, { log: logging.named('core') });
+  const log = logging.named('sip');
+  const transports = new TransportLayer({ log, wheel, limits: transportLimits(core) });
+  const timers = { t1: core.sipT1, t2: core.sipT2, t4: core.sipT4 };
+  const transactions = new TransactionLayer({ transports, wheel, random, log, timers });
+  const resolver = new Resolver({
+    clock,
+    // A datagram leaves through a socket that listens; a connection can be opened from anywhere.
+    supports: (protocol, family) =>
+      protocol === 'tcp' ||
+      transports.points.some((point) => point.protocol === protocol && point.address.includes(':') === (family === 6)),
+  });
+  return { transports, transactions, resolver, wheel, userAgent: core.userAgent };
+}
+
+/** The limits of the transports, from the settings of the same meaning. */
+export function transportLimits(core: CoreSettings): TransportLimits {
+  return {
+    maxHeaders: core.maxHeaders,
+    maxHeadBytes: core.maxHeaderBytes,
+    maxBodyBytes: core.maxBodyBytes,
+    maxConnections: core.tcpMaxConnections,
+    maxConnectionsPerAddress: core.tcpMaxConnectionsPerSource,
+    messageTimeout: core.tcpMessageTimeout * 1000,
+    idleTimeout: core.tcpIdleTimeout * 1000,
+    connectTimeout: core.tcpConnectTimeout,
+    maxQueuedBytes: core.tcpMaxQueuedBytes,
+    udpBufferBytes: core.udpBufferBytes,
+  };
+}
+
+function refuse(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new ProblemsError(sortProblems(problems));
+}
