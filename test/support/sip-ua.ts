@@ -190,7 +190,10 @@ export class SipUa {
 
   receive(request: sip.Request, respond: Respond): void {
     const dialog = this.dialogs.get(request.headers['call-id']);
-    if (request.method !== 'NOTIFY' || dialog === undefined) return respond(481, 'Subscription Does Not Exist');
+    if (request.method !== 'NOTIFY' || dialog === undefined) {
+      respond(481, 'Subscription Does Not Exist');
+      return;
+    }
     const [state = '', ...params] = (headerText(request, 'subscription-state') ?? '').split(';');
     const notify = {
       cseq: request.headers.cseq.seq,

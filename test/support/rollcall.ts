@@ -1,0 +1,115 @@
+// Owns servers under test: one in this process on free ports, and one in a process of its own that can be killed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunningServer } from '../../core/server';
+import { startServer } from '../../core/server';
+import type { PeerTransport, ServerAddress } from './raw-peer';
+import { Scratch, type ServerSpec } from './scratch';
+import { closedPort } from './terminal';
+import { root } from './tree';
+
+/** A server to talk to. */
+export interface TestServer {
+  at(transport: PeerTransport): ServerAddress;
+  stop(): Promise<void>;
+}
+
+/** Starts a server in this process, on free loopback ports. */
+export async function startRollcall(spec: ServerSpec = {}): Promise<TestServer & { readonly running: RunningServer }> {
+  const scratch = new Scratch();
+  scratch.write(spec);
+  const running = await startServer({ file: scratch.config }).catch((error: unknown) => {
+    scratch.remove();
+    throw error;
+  });
+  return {
+    running,
+    at: (transport) => {
+      const point = running.points.find((candidate) => candidate.protocol === transport);
+      if (point === undefined) throw new Error(`the server does not listen on ${transport}`);
+      return { address: point.address, port: point.port };
+    },
+    stop: async () => {
+      await running.stop();
+      scratch.remove();
+    },
+  };
+}
+
+/** `bin/rollcall serve` in a process of its own. It keeps its ports and its database over `kill` and `start`. */
+export class RollcallProcess implements TestServer {
+  readonly scratch = new Scratch();
+  log = '';
+  #child: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    spec: ServerSpec,
+  ) {
+    const listen = [`udp:127.0.0.1:${port}`, `tcp:127.0.0.1:${port}`];
+    this.scratch.write({ listen, ...spec, core: { log_level: 'info', ...spec.core } });
+  }
+
+  static async start(spec: ServerSpec = {}): Promise<RollcallProcess> {
+    const server = new RollcallProcess(await closedPort(), spec);
+    await server.start();
+    return server;
+  }
+
+  at(): ServerAddress {
+    return { address: '127.0.0.1', port: this.port };
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('the server does not run');
+    return this.#child.pid;
+  }
+
+  /** Starts it and waits for its ready line. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [join(root, 'bin/rollcall'), 'serve', '-f', this.scratch.config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child = child;
+    await new Promise<void>((resolve, reject) => {
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        this.log += text;
+        if (/\bready\b/i.test(text)) resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`rollcall serve ended with ${code}:\n${this.log}`)));
+      child.once('error', reject);
+    });
+  }
+
+  /** SIGKILL: what a power cut leaves. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGTERM; the result is the exit code. */
+  terminate(): Promise<number | null> {
+    return this.#end('SIGTERM');
+  }
+
+  /** Resident memory in bytes, from /proc. */
+  residentBytes(): number {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
+    return Number(match?.[1] ?? 0) * 1024;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await this.#end('SIGTERM');
+    this.scratch.remove();
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
+    return new Promise((resolve) => {
+      child.once('exit', (code) => resolve(code));
+      child.kill(signal);
+    });
+  }
+}
