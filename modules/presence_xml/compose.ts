@@ -1,0 +1,135 @@
+// Owns composition: one valid PIDF document out of everything that is published for a presentity, newest content first.
+import type { PublishedDocument } from '../presence/api';
+import { escapeAttribute, xmlSafe } from './escape';
+import { inspect } from './inspect';
+import { kinds, PIDF } from './names';
+import { declarationBudget, type Piece, type PublishedPieces, piecesOf } from './pieces';
+import { assemble, declarations } from './write';
+
+/**
+ * Composes the document that the watchers of `presentity` get (RFC 3863, RFC 4479). A single publication that is
+ * already in the right form is handed back as it came, so the caller must not write to the result.
+ */
+export function composePidf(presentity: string, publications: readonly PublishedDocument[]): Buffer {
+  const [only] = publications;
+  if (only !== undefined && publications.length === 1) {
+    const inspection = inspect(only.body);
+    if (inspection.ok && inspection.standsFor === presentity) return only.body;
+  }
+  return Buffer.from(new Composition(publications).write(presentity));
+}
+
+/** A piece that stays, and its place. */
+interface Kept {
+  readonly piece: Piece;
+  readonly document: PublishedPieces;
+  /** Declarations that its document's root made and the common root could not. */
+  readonly declarations: string;
+}
+
+class Composition {
+  private readonly namespaces = new Map<string, string>();
+  private readonly kept: Kept[] = [];
+  /** The document that has each published id, by kind and id: the newest. */
+  private readonly owners = new Map<string, PublishedPieces>();
+  private readonly notes = new Set<string>();
+  private readonly newest: PublishedPieces | undefined;
+
+  constructor(publications: readonly PublishedDocument[]) {
+    const newestFirst = [...publications].sort((a, b) => b.sequence - a.sequence);
+    for (const { body } of newestFirst) {
+      const document = piecesOf(body);
+      if (document === undefined) continue;
+      this.newest ??= document;
+      this.add(document);
+    }
+  }
+
+  private add(document: PublishedPieces): void {
+    const local = declarations(this.hoist(document));
+    if (local.length * document.pieces.length > declarationBudget) return;
+    for (const piece of document.pieces) {
+      if (this.isSuperseded(piece, document)) continue;
+      this.kept.push({ piece, document, declarations: local });
+    }
+  }
+
+  /** Declares a document's prefixes on the common root where they are free; the rest is handed back. */
+  private hoist({ namespaces }: PublishedPieces): [string, string][] {
+    const clashing: [string, string][] = [];
+    for (const [prefix, uri] of namespaces) {
+      const known = this.namespaces.get(prefix);
+      if (known === undefined) this.namespaces.set(prefix, uri);
+      else if (known !== uri) clashing.push([prefix, uri]);
+    }
+    return clashing;
+  }
+
+  /** True when a newer publication has the same element: the same id of the same kind, or the same note. */
+  private isSuperseded({ kind, id, text }: Piece, document: PublishedPieces): boolean {
+    if (kind === 'note') {
+      if (this.notes.has(text)) return true;
+      this.notes.add(text);
+      return false;
+    }
+    if (id === undefined) return false;
+    const key = `${kind} ${id}`;
+    const owner = this.owners.get(key) ?? document;
+    this.owners.set(key, owner);
+    return owner !== document;
+  }
+
+  write(presentity: string): string {
+    const labels = new Labels(this.kept);
+    const byKind = new Map(kinds.map((kind) => [kind, '']));
+    let saysBasic = false;
+    for (const { piece, declarations: local } of this.kept) {
+      const ids = labels.claim(piece.fragment.ids);
+      const text = local === '' && ids === piece.fragment.ids ? piece.text : assemble(piece.fragment, local, ids);
+      byKind.set(piece.kind, `${byKind.get(piece.kind)}${text}\n`);
+      saysBasic ||= piece.saysBasic;
+    }
+    // libpurple never answers a NOTIFY without a basic in it: where nobody says one, a service that is closed does.
+    const closed = saysBasic
+      ? ''
+      : `<tuple id="${escapeAttribute(labels.fresh('closed'))}"><status><basic>closed</basic></status></tuple>\n`;
+    const entity = escapeAttribute(xmlSafe(presentity));
+    const root = `${declarations(this.namespaces)} entity="${entity}"${this.newest?.attributes ?? ''}`;
+    const items = kinds.map((kind) => (kind === 'tuple' ? byKind.get(kind) + closed : byKind.get(kind))).join('');
+    return `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="${PIDF}"${root}>\n${items}</presence>\n`;
+  }
+}
+
+/** Gives out xs:ID values: each its own as long as nobody newer has it, else the first free one made from it. */
+class Labels {
+  private readonly reserved = new Set<string>();
+  private readonly claimed = new Set<string>();
+  private readonly counters = new Map<string, number>();
+
+  constructor(kept: readonly Kept[]) {
+    for (const { piece } of kept) for (const id of piece.fragment.ids) this.reserved.add(id);
+  }
+
+  /** The same array when all of them may stay. */
+  claim(ids: readonly string[]): readonly string[] {
+    let changed: string[] | undefined;
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] ?? '';
+      if (this.claimed.has(id)) {
+        changed ??= [...ids];
+        changed[i] = this.fresh(id);
+      } else this.claimed.add(id);
+    }
+    return changed ?? ids;
+  }
+
+  /** `base` itself when no piece has it, else `base-2`, `base-3` and so on. */
+  fresh(base: string): string {
+    let id = base;
+    let counter = this.counters.get(base) ?? 1;
+    while (this.reserved.has(id)) id = `${base}-${++counter}`;
+    this.counters.set(base, counter);
+    this.reserved.add(id);
+    return id;
+  }
+}

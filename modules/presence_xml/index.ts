@@ -1,0 +1,38 @@
+// Owns the module presence_xml: offers the event package presence and the watcherinfo format to presence.
+import { defineModule } from '../../core/api';
+import { type EventPackage, eventPackages, watcherinfoFormats } from '../presence/api';
+import { composePidf } from './compose';
+import { inspect } from './inspect';
+import { params } from './params';
+import { renderWatcherinfo } from './watcherinfo';
+
+const pidf = 'application/pidf+xml';
+const watcherinfo = 'application/watcherinfo+xml';
+
+export default defineModule({
+  name: 'presence_xml',
+  summary: 'Event packages presence and presence.winfo: checks and composes PIDF, writes watcherinfo.',
+  depends: ['presence'],
+  params,
+  setup(ctx, initial) {
+    let current = initial;
+    const presence: EventPackage = {
+      name: 'presence',
+      get defaultExpires() {
+        return current.defaultExpires;
+      },
+      publishTypes: [pidf],
+      notifyTypes: [pidf],
+      subscribeStatus: 202,
+      check: inspect,
+      compose: composePidf,
+    };
+    ctx.provide(eventPackages, presence.name, presence);
+    ctx.provide(watcherinfoFormats, watcherinfo, { suffix: 'winfo', type: watcherinfo, render: renderWatcherinfo });
+    return {
+      configure(changed) {
+        current = changed;
+      },
+    };
+  },
+});

@@ -1,0 +1,80 @@
+// Owns the element tree of one document, as composition needs it: no comments, no instructions, CDATA is text.
+import type { SaxesTagNS } from 'saxes';
+import { readXml, type XmlSink } from './reader';
+
+export interface XmlAttribute {
+  readonly prefix: string;
+  readonly local: string;
+  readonly uri: string;
+  value: string;
+}
+
+export type XmlNode = XmlElement | string;
+
+export interface XmlElement {
+  readonly prefix: string;
+  readonly local: string;
+  readonly uri: string;
+  /** Without namespace declarations. */
+  readonly attributes: XmlAttribute[];
+  /** The prefixes declared on this element, used or not: content may hold qualified names. Without the default namespace. */
+  readonly declarations: ReadonlyMap<string, string>;
+  children: XmlNode[];
+}
+
+/** Reads a document that has been inspected. Undefined when it is not well-formed or out of bounds. */
+export function readTree(body: Buffer): XmlElement | undefined {
+  const builder = new TreeBuilder();
+  return readXml(body, builder) === undefined ? builder.root : undefined;
+}
+
+export function attributeOf(element: XmlElement, local: string): XmlAttribute | undefined {
+  return element.attributes.find((attribute) => attribute.local === local && attribute.uri === '');
+}
+
+const none: ReadonlyMap<string, string> = new Map();
+
+class TreeBuilder implements XmlSink {
+  root: XmlElement | undefined;
+  private readonly path: XmlElement[] = [];
+
+  open(tag: SaxesTagNS): void {
+    const { prefix, local, uri } = tag;
+    const attributes: XmlAttribute[] = [];
+    let declarations = none as Map<string, string>;
+    for (const name in tag.attributes) {
+      const attribute = tag.attributes[name];
+      if (attribute === undefined || name === 'xmlns') continue;
+      if (attribute.prefix !== 'xmlns') {
+        attributes.push({
+          prefix: attribute.prefix,
+          local: attribute.local,
+          uri: attribute.uri,
+          value: attribute.value,
+        });
+      } else if (attribute.local !== 'xml') {
+        if (declarations === none) declarations = new Map();
+        declarations.set(attribute.local, tag.ns[attribute.local] ?? '');
+      }
+    }
+    const element = { prefix, local, uri, attributes, declarations, children: [] };
+    const parent = this.path.at(-1);
+    if (parent === undefined) this.root = element;
+    else parent.children.push(element);
+    this.path.push(element);
+  }
+
+  close(): void {
+    this.path.pop();
+  }
+
+  text(text: string): void {
+    const children = this.path.at(-1)?.children;
+    if (children === undefined) return;
+    const last = children.at(-1);
+    if (typeof last === 'string') children[children.length - 1] = last + text;
+    else children.push(text);
+  }
+
+  odd(): void {}
+}

@@ -1,0 +1,135 @@
+// Owns writing an element as text: prefixes kept, namespaces declared where they are not in force yet, ids left open.
+import { escapeAttribute, escapeText } from './escape';
+import { idIsUnique } from './names';
+import type { XmlAttribute, XmlElement } from './tree';
+
+/** The namespaces in force at a place: prefix to URI, '' for the default. */
+export class Scope {
+  constructor(
+    private readonly declared: ReadonlyMap<string, string>,
+    private readonly outer?: Scope,
+  ) {}
+
+  lookup(prefix: string): string | undefined {
+    return this.declared.get(prefix) ?? this.outer?.lookup(prefix);
+  }
+}
+
+/** An element as text, cut where its ids stand, so that another id can be put in and more namespaces declared. */
+export interface Fragment {
+  /** The qualified name that follows the `<`. */
+  readonly name: string;
+  /** What follows the name, cut at each xs:ID: one part more than there are ids. */
+  readonly parts: readonly string[];
+  /** The xs:ID values, not escaped: the element's own first, when it has one. */
+  readonly ids: readonly string[];
+}
+
+/** A fragment as text, with declarations to add and ids to use instead of its own. */
+export function assemble(fragment: Fragment, added = '', ids = fragment.ids): string {
+  let text = `<${fragment.name}${added}${fragment.parts[0] ?? ''}`;
+  for (let i = 0; i < ids.length; i++) text += escapeAttribute(ids[i] ?? '') + (fragment.parts[i + 1] ?? '');
+  return text;
+}
+
+/** Namespace declarations as they stand in a start tag, each with a blank before it. */
+export function declarations(namespaces: Iterable<readonly [prefix: string, uri: string]>): string {
+  let text = '';
+  for (const [prefix, uri] of namespaces) {
+    text += ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escapeAttribute(uri)}"`;
+  }
+  return text;
+}
+
+/** Attributes as they stand in a start tag, each with a blank before it. */
+export function attributesText(attributes: readonly XmlAttribute[]): string {
+  return attributes.map((attribute) => `${startOf(attribute)}${escapeAttribute(attribute.value)}"`).join('');
+}
+
+function startOf({ prefix, local }: XmlAttribute): string {
+  return prefix === '' ? ` ${local}="` : ` ${prefix}:${local}="`;
+}
+
+/**
+ * Writes the elements of one document. `prefixes` are the namespaces whose prefix is not the publisher's choice;
+ * `budget` is the length that declarations may reach, because a long namespace name that has to be declared again and
+ * again could blow a document up. Once `exhausted`, what it wrote is to be thrown away.
+ */
+export class FragmentWriter {
+  private parts: string[] = [];
+  private ids: string[] = [];
+  private out = '';
+
+  constructor(
+    private readonly prefixes: ReadonlyMap<string, string>,
+    private budget: number,
+  ) {}
+
+  get exhausted(): boolean {
+    return this.budget < 0;
+  }
+
+  write(element: XmlElement, scope: Scope): Fragment {
+    this.parts = [];
+    this.ids = [];
+    this.content(element, scope);
+    this.cut();
+    return { name: this.nameOf(element), parts: this.parts, ids: this.ids };
+  }
+
+  /** Everything after the name in the start tag. */
+  private content(element: XmlElement, outer: Scope): void {
+    const scope = this.declare(element, outer);
+    this.addAttributes(element);
+    if (element.children.length === 0) {
+      this.out += '/>';
+      return;
+    }
+    this.out += '>';
+    for (const child of element.children) {
+      if (typeof child === 'string') this.out += escapeText(child);
+      else if (!this.exhausted) {
+        this.out += `<${this.nameOf(child)}`;
+        this.content(child, scope);
+      }
+    }
+    this.out += `</${this.nameOf(element)}>`;
+  }
+
+  private nameOf(element: XmlElement): string {
+    const prefix = this.prefixOf(element);
+    return prefix === '' ? element.local : `${prefix}:${element.local}`;
+  }
+
+  private prefixOf(element: XmlElement): string {
+    return this.prefixes.get(element.uri) ?? element.prefix;
+  }
+
+  private declare(element: XmlElement, outer: Scope): Scope {
+    const added = new Map<string, string>();
+    for (const [prefix, uri] of element.declarations) if (outer.lookup(prefix) !== uri) added.set(prefix, uri);
+    const prefix = this.prefixOf(element);
+    if ((added.get(prefix) ?? outer.lookup(prefix)) !== element.uri) added.set(prefix, element.uri);
+    if (added.size === 0) return outer;
+    const text = declarations(added);
+    this.budget -= text.length;
+    this.out += text;
+    return new Scope(added, outer);
+  }
+
+  private addAttributes({ uri, local, attributes }: XmlElement): void {
+    for (const attribute of attributes) {
+      this.out += startOf(attribute);
+      if (attribute.local === 'id' && attribute.uri === '' && idIsUnique(uri, local)) {
+        this.cut();
+        this.ids.push(attribute.value);
+      } else this.out += escapeAttribute(attribute.value);
+      this.out += '"';
+    }
+  }
+
+  private cut(): void {
+    this.parts.push(this.out);
+    this.out = '';
+  }
+}
