@@ -23,6 +23,7 @@ export type {
   Write,
 } from './db/database';
 export { ConstraintViolated, DatabaseUnavailable } from './db/database';
+export * from './db/driver';
 export { openMemoryDatabase } from './db/memory';
 export type { ModuleContext, SipServices } from './module/context';
 export { databaseUrlParam } from './module/databases';

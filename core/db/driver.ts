@@ -1,0 +1,22 @@
+// Owns the door for database drivers: what they share, beside the contract that everybody sees.
+
+export { checkSelect } from './check';
+export type { Column, Index, Outcome, Put, Update } from './database';
+export type { GroupLimits, Result } from './group';
+export { defaultGroupLimits, GroupCommit } from './group';
+export type { FoundColumn, FoundTable, TablePlan } from './migrate';
+export { planTable } from './migrate';
+export type { Dialect, SelectText } from './sql';
+export {
+  deleteSql,
+  guardInsertSql,
+  guardUpdateSql,
+  plainColumns,
+  putSql,
+  selectSql,
+  updateShape,
+  updateSql,
+} from './sql';
+export type { Layout } from './table';
+export { keyText, layoutOf, positionOf } from './table';
+export type { ServerUrl, SqliteUrl } from './url';

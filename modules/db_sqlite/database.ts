@@ -1,0 +1,185 @@
+// Owns an open SQLite database as the rest of the server sees it: a writer thread, a reader thread, changes in groups, reads in batches.
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  type Change,
+  type Clock,
+  ConstraintViolated,
+  checkSelect,
+  type Database,
+  DatabaseUnavailable,
+  defaultGroupLimits,
+  GroupCommit,
+  type Logger,
+  layoutOf,
+  type Outcome,
+  type Result,
+  type Row,
+  type Select,
+  type SqliteUrl,
+  type Table,
+} from '../../core/api';
+import { ThreadLink } from './link';
+import { StatementBook } from './program';
+import type { CommitAnswer, SelectAnswer, ThreadOptions } from './protocol';
+
+export interface SqliteOptions {
+  readonly clock: Clock;
+  /** ms to wait for a lock that another process holds. */
+  readonly busyTimeout: number;
+  /** Changes that may wait, and reads that may. */
+  readonly maxWaiting: number;
+  readonly startThread?: (options: ThreadOptions) => Worker;
+}
+
+interface WaitingRead {
+  readonly queries: readonly Select[];
+  readonly resolve: (rows: Row[][]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** @throws RollcallError when the file cannot be a database of ours */
+export async function openSqlite(url: SqliteUrl, log: Logger, options: SqliteOptions): Promise<Database> {
+  const database = new SqliteDatabase(url, log, options);
+  await database.open();
+  return database;
+}
+
+class SqliteDatabase implements Database {
+  readonly url: string;
+  readonly #log: Logger;
+  readonly #maxWaiting: number;
+  readonly #tables: Table[] = [];
+  readonly #group: GroupCommit;
+  readonly #writer: ThreadLink;
+  readonly #reader: ThreadLink;
+  readonly #changes = new StatementBook();
+  readonly #queries = new StatementBook();
+  #reads: WaitingRead[] = [];
+  #failing = false;
+  #closed = false;
+
+  constructor(url: SqliteUrl, log: Logger, options: SqliteOptions) {
+    this.url = url.safe;
+    this.#log = log;
+    this.#maxWaiting = options.maxWaiting;
+    this.#group = new GroupCommit((changes) => this.#run(changes), {
+      ...defaultGroupLimits,
+      maxWaiting: options.maxWaiting,
+    });
+    const startThread = options.startThread ?? startDatabaseThread;
+    const link = (role: ThreadOptions['role'], book: StatementBook) =>
+      new ThreadLink({
+        startThread: () => startThread({ path: url.path, role, busyTimeout: options.busyTimeout }),
+        clock: options.clock,
+        tables: () => (role === 'writer' ? this.#tables : []),
+        onDeath: (cause) => {
+          book.forget();
+          this.#log.error({ url: this.url, err: cause }, `the database ${role} thread has ended; starting another`);
+        },
+      });
+    this.#writer = link('writer', this.#changes);
+    // Its own thread and connection: a load reads the last commit while the next one is being written and synced.
+    this.#reader = link('reader', this.#queries);
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.#writer.open();
+      await this.#reader.open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async prepare(tables: readonly Table[]): Promise<void> {
+    for (const table of tables) layoutOf(table);
+    await this.#writer.request({ kind: 'prepare', tables });
+    this.#tables.push(...tables);
+  }
+
+  commit(change: Change): Promise<Outcome> {
+    return this.#group.commit(change);
+  }
+
+  select(queries: readonly Select[]): Promise<Row[][]> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new DatabaseUnavailable('the database is closed', 1);
+      if (this.#reads.length >= this.#maxWaiting) throw new DatabaseUnavailable('too many reads wait already', 2);
+      for (const query of queries) checkSelect(query);
+      this.#reads.push({ queries, resolve, reject });
+      // What the same turn of the loop still asks for goes in the same message.
+      if (this.#reads.length === 1) setImmediate(() => void this.#read());
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#group.close();
+    this.#closed = true;
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+
+  async #run(changes: readonly Change[]): Promise<readonly Result[] | undefined> {
+    const job = this.#changes.packChanges(changes);
+    try {
+      const transfer = job.blobs === undefined ? [] : [job.blobs];
+      const answer = (await this.#writer.request({ kind: 'commit', job }, transfer)) as CommitAnswer;
+      this.#noteSuccess(answer);
+      return resultsOf(changes.length, answer);
+    } catch (error) {
+      this.#noteFailure(error);
+      throw error;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const reads = this.#reads.splice(0);
+    try {
+      const job = this.#queries.packSelects(reads.flatMap((read) => read.queries));
+      const transfer = job.blobs === undefined ? [] : [job.blobs];
+      const answer = (await this.#reader.request({ kind: 'select', job }, transfer)) as SelectAnswer;
+      let at = 0;
+      for (const read of reads) {
+        read.resolve(answer.slice(at, at + read.queries.length));
+        at += read.queries.length;
+      }
+    } catch (error) {
+      for (const read of reads) read.reject(error);
+    }
+  }
+
+  /** A disk that is full for an hour is two lines in the log. */
+  #noteFailure(error: unknown): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#log.error(
+      { url: this.url, err: error },
+      'the database cannot store changes; requests that need it are refused',
+    );
+  }
+
+  #noteSuccess(answer: CommitAnswer): void {
+    if (this.#failing) this.#log.info({ url: this.url }, 'the database stores changes again');
+    this.#failing = false;
+    if (answer.heldLog === undefined) return;
+    const fields = { url: this.url, bytes: answer.heldLog };
+    this.#log.warn(
+      fields,
+      'the write-ahead log grows: another process reads the database without ever ending its transaction',
+    );
+  }
+}
+
+function resultsOf(count: number, answer: CommitAnswer): readonly Result[] | undefined {
+  if (answer.stale.length === 0 && answer.failed.length === 0) return undefined;
+  const results: Result[] = new Array(count).fill('committed');
+  for (const change of answer.stale) results[change] = 'stale';
+  for (const { change, fault } of answer.failed) results[change] = new ConstraintViolated(fault.message);
+  return results;
+}
+
+function startDatabaseThread(options: ThreadOptions): Worker {
+  return new Worker(join(__dirname, 'worker.js'), { workerData: options, name: `db_sqlite ${options.role}` });
+}

@@ -1,0 +1,62 @@
+// Owns what is SQLite's own in SQL: quoting, upserts, tables and indexes as Kamailio's scripts for SQLite make them.
+import { type Column, type Dialect, type Index, plainColumns, type Table } from '../../core/api';
+
+export function quote(name: string): string {
+  return `"${name}"`;
+}
+
+function list(names: readonly string[]): string {
+  return names.map(quote).join(', ');
+}
+
+export const sqliteDialect: Dialect = {
+  quote,
+  orReplace(table) {
+    const set = plainColumns(table).map((position) => quote(table.columns[position]?.name ?? ''));
+    if (set.length === 0) return sqliteDialect.orIgnore(table);
+    return `ON CONFLICT (${list(table.primaryKey)}) DO UPDATE SET ${set.map((name) => `${name} = excluded.${name}`).join(', ')}`;
+  },
+  orIgnore: (table) => `ON CONFLICT (${list(table.primaryKey)}) DO NOTHING`,
+};
+
+export function createTableSql(table: Table): string {
+  const columns = table.columns.map(columnSql);
+  // With a numbered id the rows lie in order of arrival and the natural key is an index beside them; without, they lie in key order.
+  const lines =
+    table.id === true
+      ? ['"id" INTEGER PRIMARY KEY NOT NULL', ...columns, `UNIQUE (${list(table.primaryKey)})`]
+      : [...columns, `PRIMARY KEY (${list(table.primaryKey)})`];
+  return `CREATE TABLE ${quote(table.name)} (${lines.join(', ')})${table.id === true ? '' : ' WITHOUT ROWID'}`;
+}
+
+export function addColumnSql(table: Table, column: Column): string {
+  return `ALTER TABLE ${quote(table.name)} ADD COLUMN ${columnSql(column)}`;
+}
+
+/** Kamailio's way of naming: TABLE_INDEX, since SQLite's index names are one namespace. */
+export function createIndexSql(table: Table, index: Index): string {
+  const unique = index.unique === true ? 'UNIQUE ' : '';
+  return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(`${table.name}_${index.name}`)} ON ${quote(table.name)} (${list(index.columns)})`;
+}
+
+/** The primary key answers these questions as well, and every index costs a page of disk writes per change. */
+export function isRedundant(table: Table, index: Index): boolean {
+  return index.unique !== true && index.columns.every((name, place) => table.primaryKey[place] === name);
+}
+
+function columnSql(column: Column): string {
+  const value = typeof column.default === 'string' ? `'${column.default.replaceAll("'", "''")}'` : column.default;
+  return [
+    quote(column.name),
+    typeSql(column),
+    value === undefined ? '' : `DEFAULT ${value}`,
+    column.nullable === true ? '' : 'NOT NULL',
+  ]
+    .filter((word) => word !== '')
+    .join(' ');
+}
+
+function typeSql(column: Column): string {
+  if (column.type === 'text') return column.size === undefined ? 'TEXT' : `VARCHAR(${column.size})`;
+  return column.type === 'integer' ? 'INTEGER' : 'BLOB';
+}

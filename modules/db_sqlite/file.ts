@@ -1,0 +1,71 @@
+// Owns the database file itself: made with its folder for our eyes only, opened with the settings that make a commit durable.
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { RollcallError } from '../../core/api';
+import type { ThreadOptions } from './protocol';
+
+/** Write-ahead log pages (4 KiB) after which a commit moves the log into the file: each page once instead of once per commit. */
+const checkpointPages = 8192;
+/** What is left of a log after it was reset. */
+const keptLogBytes = 64 << 20;
+const cacheKiB = 64 << 10;
+
+/** @throws an error of the file system or of SQLite, for `faultOf` */
+export function openFile(options: ThreadOptions): Sqlite.Database {
+  if (options.role === 'writer') makeFile(options.path);
+  const db = new Sqlite(options.path, { timeout: options.busyTimeout, fileMustExist: true });
+  try {
+    if (options.role === 'writer') {
+      const mode = db.pragma('journal_mode = WAL', { simple: true });
+      if (mode !== 'wal') {
+        throw new RollcallError(`${options.path}: SQLite cannot keep a write-ahead log there`, {
+          hint: 'network file systems cannot: use a local disk',
+        });
+      }
+      // FULL: a commit returns after the log is on disk, which is what a 200 promises. better-sqlite3 is built with NORMAL.
+      db.pragma('synchronous = FULL');
+      db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+      db.pragma(`journal_size_limit = ${keptLogBytes}`);
+    } else {
+      db.pragma('query_only = 1');
+    }
+    db.pragma(`cache_size = -${cacheKiB}`);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Identity of the file at a path; undefined when there is none. */
+export function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+}
+
+export function logBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The log's size that somebody must be holding up: a checkpoint that succeeds keeps it well below. */
+export const heldLogBytes = 4 * keptLogBytes;
+
+/** An existing file keeps its permissions; SQLite gives its log the same. */
+function makeFile(path: string): void {
+  const folder = dirname(path);
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (made !== undefined) syncFolder(dirname(made));
+  closeSync(openSync(path, 'a', 0o600));
+  syncFolder(folder);
+}
+
+/** A new name is durable only when its folder is. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,203 @@
+// Owns the packing of changes and queries for a thread: statements known by number, values in one flat array, blobs in one buffer.
+import {
+  type Change,
+  deleteSql,
+  type Guard,
+  guardInsertSql,
+  guardUpdateSql,
+  layoutOf,
+  plainColumns,
+  positionOf,
+  putSql,
+  type Row,
+  type Select,
+  selectSql,
+  type Table,
+  type Update,
+  updateShape,
+  updateSql,
+  type Value,
+} from '../../core/api';
+import { sqliteDialect } from './dialect';
+import type { Job, Program, StatementText } from './protocol';
+
+/** A table's statements, made when first used. */
+interface TableBook {
+  readonly plain: readonly number[];
+  put: number | undefined;
+  delete: number | undefined;
+  guardInsert: number | undefined;
+  readonly guardUpdate: Map<string, number>;
+  readonly update: Map<string, number>;
+}
+
+/** The statements one thread knows, by number, and the packing of jobs for it. */
+export class StatementBook {
+  readonly #texts: StatementText[] = [];
+  readonly #tables = new WeakMap<Table, TableBook>();
+  readonly #selects = new Map<string, number>();
+  #sent = 0;
+
+  /** A new thread knows nothing: the next job brings every statement along. */
+  forget(): void {
+    this.#sent = 0;
+  }
+
+  packChanges(changes: readonly Change[]): Job {
+    const packer = new Packer();
+    for (const change of changes) {
+      const { guard, writes } = change;
+      packer.program.push(writes.length + (guard === undefined ? 0 : 1));
+      if (guard !== undefined) this.#packGuard(packer, guard);
+      for (const write of writes) {
+        const { table } = write;
+        const book = this.#book(table);
+        const layout = layoutOf(table);
+        if (write.op === 'put') {
+          book.put ??= this.#learn({ sql: putSql(sqliteDialect, table), blob: layout.blob });
+          packer.program.push(book.put);
+          for (let i = 0; i < write.row.length; i++) packer.add(write.row[i] ?? null, layout.blob[i] === true);
+        } else if (write.op === 'delete') {
+          book.delete ??= this.#learn({ sql: deleteSql(sqliteDialect, table), blob: blobsOf(table, layout.key) });
+          packer.program.push(book.delete);
+          this.#packKey(packer, table, write.key);
+        } else this.#packUpdate(packer, book, write);
+      }
+    }
+    return this.#job(packer, changes.length);
+  }
+
+  packSelects(queries: readonly Select[]): Job {
+    const packer = new Packer();
+    for (const query of queries) {
+      const { sql, values } = selectSql(sqliteDialect, query);
+      // Which values are blobs is part of the shape: two queries may differ in nothing else.
+      const blob = values.map((value) => value instanceof Uint8Array);
+      const shape = `${sql} ${blob.map(Number).join('')}`;
+      let id = this.#selects.get(shape);
+      if (id === undefined) {
+        id = this.#learn({ sql, blob });
+        this.#selects.set(shape, id);
+      }
+      packer.program.push(id);
+      for (let i = 0; i < values.length; i++) packer.add(values[i] ?? null, blob[i] === true);
+    }
+    return this.#job(packer, queries.length);
+  }
+
+  #packGuard(packer: Packer, guard: Guard): void {
+    const { table, row } = guard;
+    const book = this.#book(table);
+    const layout = layoutOf(table);
+    if (guard.expected === 0) {
+      book.guardInsert ??= this.#learn({
+        sql: guardInsertSql(sqliteDialect, table),
+        blob: layout.blob,
+        guard: { table: table.name, key: layout.key },
+      });
+      packer.program.push(book.guardInsert);
+      for (let i = 0; i < row.length; i++) packer.add(row[i] ?? null, layout.blob[i] === true);
+      return;
+    }
+    let id = book.guardUpdate.get(guard.versionColumn);
+    if (id === undefined) {
+      positionOf(table, guard.versionColumn);
+      id = this.#learn({
+        sql: guardUpdateSql(sqliteDialect, table, guard.versionColumn),
+        blob: [...blobsOf(table, book.plain), ...blobsOf(table, layout.key), false],
+        guard: { table: table.name, key: layout.key.map((_, place) => book.plain.length + place) },
+      });
+      book.guardUpdate.set(guard.versionColumn, id);
+    }
+    packer.program.push(id);
+    for (const position of book.plain) packer.add(row[position] ?? null, layout.blob[position] === true);
+    for (const position of layout.key) packer.add(row[position] ?? null, layout.blob[position] === true);
+    packer.program.push(guard.expected);
+  }
+
+  #packUpdate(packer: Packer, book: TableBook, update: Update): void {
+    const { table, set } = update;
+    const where = update.where ?? {};
+    const shape = updateShape(update);
+    const compared = Object.keys(where).filter((name) => where[name] !== null);
+    let id = book.update.get(shape);
+    if (id === undefined) {
+      const positions = (names: readonly string[]) => names.map((name) => positionOf(table, name));
+      const order = [...positions(Object.keys(set)), ...layoutOf(table).key, ...positions(compared)];
+      id = this.#learn({ sql: updateSql(sqliteDialect, update), blob: blobsOf(table, order) });
+      book.update.set(shape, id);
+    }
+    packer.program.push(id);
+    const { blob } = layoutOf(table);
+    for (const name in set) packer.add(set[name] ?? null, blob[positionOf(table, name)] === true);
+    this.#packKey(packer, table, update.key);
+    for (const name of compared) packer.add(where[name] ?? null, blob[positionOf(table, name)] === true);
+  }
+
+  #packKey(packer: Packer, table: Table, key: Row): void {
+    const layout = layoutOf(table);
+    for (let i = 0; i < key.length; i++) packer.add(key[i] ?? null, layout.blob[layout.key[i] ?? 0] === true);
+  }
+
+  #book(table: Table): TableBook {
+    let book = this.#tables.get(table);
+    if (book === undefined) {
+      book = {
+        plain: plainColumns(table),
+        put: undefined,
+        delete: undefined,
+        guardInsert: undefined,
+        guardUpdate: new Map(),
+        update: new Map(),
+      };
+      this.#tables.set(table, book);
+    }
+    return book;
+  }
+
+  #learn(text: StatementText): number {
+    return this.#texts.push(text) - 1;
+  }
+
+  #job(packer: Packer, count: number): Job {
+    const statements = this.#texts.slice(this.#sent);
+    this.#sent = this.#texts.length;
+    return { statements, program: packer.program, blobs: packer.blobs(), count };
+  }
+}
+
+function blobsOf(table: Table, positions: readonly number[]): boolean[] {
+  const { blob } = layoutOf(table);
+  return positions.map((position) => blob[position] === true);
+}
+
+/** Collects values; blobs are copied together in the end, into a buffer that is handed over instead of cloned. */
+class Packer {
+  readonly program: Program = [];
+  readonly #blobs: Uint8Array[] = [];
+  #size = 0;
+
+  add(value: Value, blob: boolean): void {
+    if (!blob) {
+      this.program.push(value instanceof Uint8Array ? null : value);
+    } else if (value instanceof Uint8Array) {
+      this.program.push(this.#size, value.length);
+      this.#blobs.push(value);
+      this.#size += value.length;
+    } else {
+      this.program.push(null, 0);
+    }
+  }
+
+  blobs(): ArrayBuffer | undefined {
+    if (this.#blobs.length === 0) return undefined;
+    const packed = new ArrayBuffer(this.#size);
+    const bytes = new Uint8Array(packed);
+    let at = 0;
+    for (const blob of this.#blobs) {
+      bytes.set(blob, at);
+      at += blob.length;
+    }
+    return packed;
+  }
+}

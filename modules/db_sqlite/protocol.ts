@@ -1,0 +1,66 @@
+// Owns the messages between the main thread and the two threads that hold SQLite: flat arrays, because they cross a copy.
+import type { Table, Value } from '../../core/api';
+
+/** A statement, numbered by its place in the list that one side has sent and the other keeps. */
+export interface StatementText {
+  readonly sql: string;
+  /** Per parameter, whether it is a blob. */
+  readonly blob: readonly boolean[];
+  /** A guard touches exactly one row, else its change is stale. */
+  readonly guard?: { readonly table: string /** Parameters that name the row. */; readonly key: readonly number[] };
+}
+
+/**
+ * Statements to run, one after the other: the statement's number, then its parameters. A blob takes two places, offset and length
+ * in `Job.blobs` (offset null: the value is null). In a commit each change begins with the number of its statements.
+ */
+export type Program = (string | number | null)[];
+
+export interface Job {
+  /** Statements not sent before. */
+  readonly statements: readonly StatementText[];
+  readonly program: Program;
+  readonly blobs: ArrayBuffer | undefined;
+  /** Changes of a commit, queries of a select. */
+  readonly count: number;
+}
+
+export type Request =
+  | { readonly kind: 'open'; readonly tables: readonly Table[] }
+  | { readonly kind: 'prepare'; readonly tables: readonly Table[] }
+  | { readonly kind: 'commit'; readonly job: Job }
+  | { readonly kind: 'select'; readonly job: Job }
+  | { readonly kind: 'close' };
+
+/** An error as text, which crosses threads unharmed. */
+export interface Fault {
+  /** `later`: may work another time. `never`: the operator has to mend something. `change`: this one change is at fault. */
+  readonly kind: 'later' | 'never' | 'change';
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface CommitAnswer {
+  /** Positions of changes that were stale. */
+  readonly stale: readonly number[];
+  /** Changes that failed alone. */
+  readonly failed: readonly { readonly change: number; readonly fault: Fault }[];
+  /** Bytes of a write-ahead log that somebody keeps from being reset. */
+  readonly heldLog: number | undefined;
+}
+
+/** Rows per query. */
+export type SelectAnswer = Value[][][];
+
+export type Reply =
+  | { readonly id: number; readonly value: CommitAnswer | SelectAnswer | undefined }
+  | { readonly id: number; readonly fault: Fault };
+
+/** What a thread is started with. */
+export interface ThreadOptions {
+  readonly path: string;
+  /** The writer creates the file and its tables; the reader only reads. */
+  readonly role: 'writer' | 'reader';
+  /** ms to wait for a lock that another process holds. */
+  readonly busyTimeout: number;
+}

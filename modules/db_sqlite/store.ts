@@ -1,0 +1,242 @@
+// Owns SQLite inside its thread: one connection that runs jobs, opens itself again after a fault, and never stores half a change.
+import { performance } from 'node:perf_hooks';
+import type { Database as Sqlite, Statement } from 'better-sqlite3';
+import { keyText, RollcallError, type Table, type Value } from '../../core/api';
+import { faultOf, isBusy } from './faults';
+import { heldLogBytes, identityOf, logBytes, openFile } from './file';
+import type { CommitAnswer, Fault, Job, SelectAnswer, StatementText, ThreadOptions } from './protocol';
+import { prepareTables } from './schema';
+
+/** ms between two attempts to shrink a log that somebody holds up. */
+const shrinkPeriod = 10_000;
+/** ms such an attempt may wait for readers. */
+const shrinkPatience = 100;
+
+export class Store {
+  readonly #options: ThreadOptions;
+  readonly #texts: StatementText[] = [];
+  readonly #tables: Table[] = [];
+  #db: Sqlite | undefined;
+  #identity: string | undefined;
+  #prepared: Statement<Value[], Value[]>[] = [];
+  #nextShrink = 0;
+
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the file and makes sure of the tables. @throws what `faultOf` understands */
+  open(tables: readonly Table[]): void {
+    this.#tables.push(...tables);
+    this.#connect();
+  }
+
+  /** @throws RollcallError for a table that cannot be used; it is not asked for again then. */
+  prepare(tables: readonly Table[]): void {
+    this.#guarded((db) => prepareTables(db, tables, this.#options.path));
+    this.#tables.push(...tables);
+  }
+
+  /** One transaction. @throws when nothing of the job was stored */
+  commit(job: Job): CommitAnswer {
+    this.#texts.push(...job.statements);
+    return this.#guarded((db) => {
+      try {
+        return this.#transaction(db, job, false);
+      } catch (error) {
+        // Savepoints cost every change something and a broken rule is rare: only then the group runs again, each change fenced in.
+        if (faultOf(error, this.#options.path).kind !== 'change') throw error;
+        return this.#transaction(db, job, true);
+      }
+    });
+  }
+
+  /** One snapshot. */
+  select(job: Job): SelectAnswer {
+    this.#texts.push(...job.statements);
+    return this.#guarded((db) => {
+      const cursor = new Cursor(job);
+      const answer: SelectAnswer = [];
+      db.exec('BEGIN');
+      try {
+        for (let i = 0; i < job.count; i++) {
+          const id = cursor.number();
+          answer.push(this.#statement(db, id).all(...cursor.values(this.#text(id))));
+        }
+      } finally {
+        if (db.inTransaction) db.exec('COMMIT');
+      }
+      return answer;
+    });
+  }
+
+  close(): void {
+    const db = this.#db;
+    this.#disconnect();
+    if (db?.open !== true) return;
+    db.close();
+  }
+
+  #transaction(db: Sqlite, job: Job, fenced: boolean): CommitAnswer {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const outcome = this.#play(db, job, fenced);
+      db.exec('COMMIT');
+      return { ...outcome, heldLog: this.#boundLog(db) };
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #play(db: Sqlite, job: Job, fenced: boolean): { stale: number[]; failed: { change: number; fault: Fault }[] } {
+    const cursor = new Cursor(job);
+    const stale: number[] = [];
+    const failed: { change: number; fault: Fault }[] = [];
+    const poisoned = new Set<string>();
+    for (let change = 0; change < job.count; change++) {
+      const end = fenced ? this.#endOf(cursor) : 0;
+      if (fenced) db.exec('SAVEPOINT change');
+      try {
+        if (!this.#playChange(db, cursor, poisoned)) stale.push(change);
+      } catch (error) {
+        const fault = faultOf(error, this.#options.path);
+        if (!fenced || fault.kind !== 'change') throw error;
+        db.exec('ROLLBACK TO change');
+        failed.push({ change, fault });
+        cursor.at = end;
+      }
+      if (fenced) db.exec('RELEASE change');
+    }
+    return { stale, failed };
+  }
+
+  /** False: the change is stale, and nothing of it was stored. */
+  #playChange(db: Sqlite, cursor: Cursor, poisoned: Set<string>): boolean {
+    let statements = cursor.number();
+    let fresh = true;
+    for (; statements > 0; statements--) {
+      const id = cursor.number();
+      const text = this.#text(id);
+      const values = cursor.values(text);
+      if (!fresh) continue;
+      if (text.guard === undefined) {
+        this.#statement(db, id).run(...values);
+        continue;
+      }
+      // The guard comes first in its change, so nothing has to be undone when it does not hold.
+      const row = poisoned.size > 0 ? rowName(text, values) : '';
+      fresh = !poisoned.has(row) && this.#statement(db, id).run(...values).changes === 1;
+      if (!fresh) poisoned.add(rowName(text, values));
+    }
+    return fresh;
+  }
+
+  /** Where the change at the cursor ends. */
+  #endOf(cursor: Cursor): number {
+    const start = cursor.at;
+    for (let left = cursor.number(); left > 0; left--) cursor.values(this.#text(cursor.number()));
+    const end = cursor.at;
+    cursor.at = start;
+    return end;
+  }
+
+  /** Bytes of the log if it could not be shrunk. Checkpoints keep it small unless another process reads without end. */
+  #boundLog(db: Sqlite): number | undefined {
+    if (performance.now() < this.#nextShrink) return undefined;
+    this.#nextShrink = performance.now() + shrinkPeriod;
+    if (logBytes(this.#options.path) < heldLogBytes) return undefined;
+    db.pragma(`busy_timeout = ${shrinkPatience}`);
+    try {
+      db.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
+    }
+    const bytes = logBytes(this.#options.path);
+    return bytes < heldLogBytes ? undefined : bytes;
+  }
+
+  /** Runs with a good connection; after a fault that is more than a lock or a bad change, the next run makes a new one. */
+  #guarded<T>(work: (db: Sqlite) => T): T {
+    const db = this.#connect();
+    try {
+      return work(db);
+    } catch (error) {
+      const mended =
+        error instanceof RollcallError || isBusy(error) || faultOf(error, this.#options.path).kind === 'change';
+      if (!mended) this.close();
+      throw error;
+    }
+  }
+
+  #connect(): Sqlite {
+    // Somebody who deletes or replaces the file takes it from under us, and what we wrote would be gone with the next start.
+    if (this.#db !== undefined && identityOf(this.#options.path) !== this.#identity) this.close();
+    if (this.#db !== undefined) return this.#db;
+    const db = openFile(this.#options);
+    try {
+      if (this.#options.role === 'writer') prepareTables(db, this.#tables, this.#options.path);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    this.#identity = identityOf(this.#options.path);
+    this.#db = db;
+    return db;
+  }
+
+  #disconnect(): void {
+    this.#db = undefined;
+    this.#prepared = [];
+  }
+
+  #text(id: number): StatementText {
+    const text = this.#texts[id];
+    if (text === undefined) throw new Error(`statement ${id} was never sent`);
+    return text;
+  }
+
+  #statement(db: Sqlite, id: number): Statement<Value[], Value[]> {
+    const known = this.#prepared[id];
+    if (known !== undefined) return known;
+    const statement = db.prepare<Value[], Value[]>(this.#text(id).sql);
+    if (statement.reader) statement.raw(true);
+    this.#prepared[id] = statement;
+    return statement;
+  }
+}
+
+function rowName(text: StatementText, values: readonly Value[]): string {
+  return `${text.guard?.table} ${keyText((text.guard?.key ?? []).map((place) => values[place] ?? null))}`;
+}
+
+/** Walks a program. */
+class Cursor {
+  at = 0;
+  readonly #job: Job;
+  readonly #blobs: Uint8Array;
+
+  constructor(job: Job) {
+    this.#job = job;
+    this.#blobs = new Uint8Array(job.blobs ?? new ArrayBuffer(0));
+  }
+
+  number(): number {
+    return Number(this.#job.program[this.at++]);
+  }
+
+  values(text: StatementText): Value[] {
+    const { program } = this.#job;
+    const { blob } = text;
+    const values: Value[] = new Array(blob.length);
+    for (let i = 0; i < blob.length; i++) {
+      const value = program[this.at++] ?? null;
+      if (blob[i] !== true) values[i] = value;
+      else {
+        const length = Number(program[this.at++]);
+        values[i] = typeof value === 'number' ? this.#blobs.subarray(value, value + length) : null;
+      }
+    }
+    return values;
+  }
+}
