@@ -4,20 +4,21 @@ import {
   type EventHeader,
   type MediaType,
   type NameAddr,
-  parseAccept,
-  parseContact,
-  parseContentType,
-  parseEvent,
-  parseNameAddr,
-  parseNameAddrs,
-  parseVia,
-  parseVias,
+  readAccept,
+  readContact,
+  readContentType,
+  readEvent,
+  readNameAddr,
+  readNameAddrs,
+  readVia,
+  readVias,
   splitCommas,
   type Via,
 } from './headers';
 import { HeaderLines, type Limits } from './lines';
-import { H, headerName, headerNumber } from './names';
-import { BLANK, decimal, isToken, skipClass, TOKEN } from './text';
+import { H, headerName, numberOfName } from './names';
+import { blanks } from './params';
+import { type ByteText, decimal, isToken, skipClass, TOKEN } from './text';
 
 /** RFC 3261 §20.16. */
 export interface CSeq {
@@ -29,12 +30,16 @@ export interface CSeq {
 class Cache {
   from: NameAddr | undefined = undefined;
   to: NameAddr | undefined = undefined;
+  callId: string | undefined = undefined;
   cseq: CSeq | undefined = undefined;
   via: Via | undefined = undefined;
   vias: Via[] | undefined = undefined;
   event: EventHeader | undefined = undefined;
   contacts: NameAddr[] | undefined = undefined;
 }
+
+/** Makes a typed value of text[start, end); undefined when it is malformed. */
+type Reader<T> = (source: ByteText, start: number, end: number) => T | undefined;
 
 /** RFC 3261 §8.1.1.5: CSeq is below 2^31. */
 const maxCSeq = 2 ** 31 - 1;
@@ -77,39 +82,46 @@ export abstract class SipMessage {
   }
 
   private find(name: string, from: number): number {
-    const number = headerNumber(name, 0, name.length);
-    return number === 0 ? this.lines.indexOfUnknown(name.toLowerCase(), from) : this.lines.indexOf(number, from);
+    const number = numberOfName(name);
+    return number === 0
+      ? this.lines.indexOfName(Buffer.from(name.toLowerCase(), 'latin1'), from)
+      : this.lines.indexOf(number, from);
   }
 
-  /** The value of a header that may stand once at most. */
-  private single(number: number): string | undefined {
-    if (!this.lines.has(number)) return undefined;
-    if (this.lines.isRepeated(number)) throw new SipError(400, `Repeated ${headerName(number)}`);
-    return this.lines.value(this.lines.indexOf(number));
+  /** The line of a header that may stand once at most; -1 when there is none. */
+  private single(number: number): number {
+    if (this.lines.repeatedOf(1 << number) !== 0) throw new SipError(400, `Repeated ${headerName(number)}`);
+    return this.lines.indexOf(number);
   }
 
-  private mandatory(number: number): string {
-    const value = this.single(number);
+  /** The typed value of a header that may stand once at most; undefined when there is none. */
+  private optional<T>(number: number, reader: Reader<T>): T | undefined {
+    const k = this.single(number);
+    return k === -1 ? undefined : valid(number, this.lines.read(k, reader));
+  }
+
+  private mandatory<T>(number: number, reader: Reader<T>): T {
+    const value = this.optional(number, reader);
     if (value === undefined) throw new SipError(400, `Missing ${headerName(number)}`);
     return value;
   }
 
   /** Every value of a comma-separated header, over all its lines. */
-  private list<T>(number: number, parse: (value: string) => T[] | undefined): T[] {
+  private list<T>(number: number, reader: Reader<T[]>): T[] {
     const items: T[] = [];
     for (let k = this.lines.indexOf(number); k !== -1; k = this.lines.indexOf(number, k + 1)) {
-      for (const item of valid(number, parse(this.lines.value(k)))) items.push(item);
+      for (const item of valid(number, this.lines.read(k, reader))) items.push(item);
     }
     return items;
   }
 
   get from(): NameAddr {
-    this.cache.from ??= valid(H.from, parseNameAddr(this.mandatory(H.from)));
+    this.cache.from ??= this.mandatory(H.from, readNameAddr);
     return this.cache.from;
   }
 
   get to(): NameAddr {
-    this.cache.to ??= valid(H.to, parseNameAddr(this.mandatory(H.to)));
+    this.cache.to ??= this.mandatory(H.to, readNameAddr);
     return this.cache.to;
   }
 
@@ -122,13 +134,12 @@ export abstract class SipMessage {
   }
 
   get callId(): string {
-    const value = this.mandatory(H.callId);
-    if (value === '') throw new SipError(400, 'Bad Call-ID');
-    return value;
+    this.cache.callId ??= this.mandatory(H.callId, readCallId);
+    return this.cache.callId;
   }
 
   get cseq(): CSeq {
-    this.cache.cseq ??= valid(H.cseq, parseCSeq(this.mandatory(H.cseq)));
+    this.cache.cseq ??= this.mandatory(H.cseq, readCSeq);
     return this.cache.cseq;
   }
 
@@ -137,29 +148,27 @@ export abstract class SipMessage {
     if (this.cache.via === undefined) {
       const k = this.lines.indexOf(H.via);
       if (k === -1) throw new SipError(400, 'Missing Via');
-      this.cache.via = valid(H.via, parseVia(this.lines.value(k)));
+      this.cache.via = valid(H.via, this.lines.read(k, readVia));
     }
     return this.cache.via;
   }
 
   /** Every Via, topmost first. */
   get vias(): Via[] {
-    this.cache.vias ??= this.list(H.via, parseVias);
+    this.cache.vias ??= this.list(H.via, readVias);
     if (this.cache.vias.length === 0) throw new SipError(400, 'Missing Via');
     return this.cache.vias;
   }
 
   /** undefined when there is no Event header. */
   get event(): EventHeader | undefined {
-    if (this.cache.event === undefined && this.lines.has(H.event)) {
-      this.cache.event = valid(H.event, parseEvent(this.mandatory(H.event)));
-    }
+    this.cache.event ??= this.optional(H.event, readEvent);
     return this.cache.event;
   }
 
   /** Every Contact address; one with the uri `*` for `Contact: *`. */
   get contacts(): NameAddr[] {
-    this.cache.contacts ??= this.list(H.contact, parseContact);
+    this.cache.contacts ??= this.list(H.contact, readContact);
     return this.cache.contacts;
   }
 
@@ -174,31 +183,29 @@ export abstract class SipMessage {
 
   /** Seconds; undefined when there is no Expires. */
   get expires(): number | undefined {
-    const value = this.single(H.expires);
-    return value === undefined ? undefined : valid(H.expires, parseDelta(value));
+    return this.optional(H.expires, readDelta);
   }
 
+  /** undefined when there is no Max-Forwards. */
   get maxForwards(): number | undefined {
-    const value = this.single(H.maxForwards);
-    return value === undefined ? undefined : valid(H.maxForwards, notNegative(decimal(value, 0, value.length, 255)));
+    return this.optional(H.maxForwards, readHops);
   }
 
   get contentType(): MediaType | undefined {
-    const value = this.single(H.contentType);
-    return value === undefined ? undefined : valid(H.contentType, parseContentType(value));
+    return this.optional(H.contentType, readContentType);
   }
 
   /** The media ranges of every Accept line; undefined when there is none, which means the default of the package. */
   get accept(): MediaType[] | undefined {
-    return this.lines.has(H.accept) ? this.list(H.accept, parseAccept) : undefined;
+    return this.lines.has(H.accept) ? this.list(H.accept, readAccept) : undefined;
   }
 
   get routes(): NameAddr[] {
-    return this.list(H.route, parseNameAddrs);
+    return this.list(H.route, readNameAddrs);
   }
 
   get recordRoutes(): NameAddr[] {
-    return this.list(H.recordRoute, parseNameAddrs);
+    return this.list(H.recordRoute, readNameAddrs);
   }
 
   /** Option tags and other plain lists (Require, Supported, Allow, …): the items of every line. */
@@ -234,8 +241,8 @@ export abstract class SipMessage {
     const { text, start, end } = this.lines;
     const lineBreak = from === end && text.charCodeAt(end - 1) !== 0x0a ? '\r\n' : '';
     const edited = `${text.slice(0, from)}${lineBreak}${insert}${text.slice(to, end)}\r\n`;
-    const { lines, fault } = HeaderLines.scan(edited, start, editLimits);
-    if (fault !== undefined) throw new RollcallError('a message cannot have that many headers');
+    const lines = new HeaderLines(Buffer.from(edited, 'latin1'), edited, start, editLimits);
+    if (lines.fault !== undefined) throw new RollcallError('a message cannot have that many headers');
     this.lines = lines;
     this.cache = new Cache();
   }
@@ -255,21 +262,26 @@ function valid<T>(number: number, value: T | undefined): T {
   return value;
 }
 
-function notNegative(value: number): number | undefined {
-  return value < 0 ? undefined : value;
+function readCallId(source: ByteText, start: number, end: number): string | undefined {
+  return end === start ? undefined : source.text.slice(start, end);
 }
 
-function parseCSeq(value: string): CSeq | undefined {
-  const space = skipClass(value, 0, value.length, TOKEN);
-  const number = decimal(value, 0, space, maxCSeq);
-  const method = skipClass(value, space, value.length, BLANK);
-  if (number === -1 || method === space || skipClass(value, method, value.length, TOKEN) !== value.length)
-    return undefined;
-  return method === value.length ? undefined : { number, method: value.slice(method) };
+function readCSeq({ bytes, text }: ByteText, start: number, end: number): CSeq | undefined {
+  const space = skipClass(bytes, start, end, TOKEN);
+  const number = decimal(bytes, start, space, maxCSeq);
+  const method = blanks(bytes, space, end);
+  if (number === -1 || method === space || method === end) return undefined;
+  return skipClass(bytes, method, end, TOKEN) === end ? { number, method: text.slice(method, end) } : undefined;
 }
 
 /** delta-seconds, RFC 3261 §25.1. */
-function parseDelta(value: string): number | undefined {
-  const digits = decimal(value, 0, value.length, Number.MAX_VALUE);
-  return digits === -1 ? undefined : Math.min(digits, maxDelta);
+function readDelta(source: ByteText, start: number, end: number): number | undefined {
+  const value = decimal(source.bytes, start, end, Number.MAX_VALUE);
+  return value === -1 ? undefined : Math.min(value, maxDelta);
+}
+
+/** RFC 3261 §20.22: 0 to 255. */
+function readHops(source: ByteText, start: number, end: number): number | undefined {
+  const value = decimal(source.bytes, start, end, 255);
+  return value === -1 ? undefined : value;
 }

@@ -1,7 +1,7 @@
 // Owns the framing of streams: where the first message in a buffer ends, found without looking at any byte twice over.
 import { SipError } from '../base/errors';
 import { defaultLimits, faultError, HeaderLines, type Limits } from './lines';
-import { scanWork } from './text';
+import { charge } from './text';
 
 /** What a stream buffer starts with. Offsets are into the buffer. */
 export type Frame =
@@ -32,10 +32,10 @@ export function findFrame(buffer: Buffer, start: number, searched = 0, limits: L
   if (headEnd === -1) return { kind: 'incomplete', start: first, searched: Math.max(0, size - 2) };
   const text = buffer.toString('latin1', first, headEnd);
   const lineFeed = text.indexOf('\n');
-  scanWork.visited += text.length + lineFeed;
+  charge(text.length + lineFeed);
   try {
-    const { lines, fault } = HeaderLines.scan(text, lineFeed + 1, limits);
-    if (fault !== undefined && fault !== 'line') throw faultError(fault);
+    const lines = new HeaderLines(buffer.subarray(first, headEnd), text, lineFeed + 1, limits);
+    if (lines.fault !== undefined && lines.fault !== 'line') throw faultError(lines.fault);
     return { kind: 'message', start: first, headEnd, contentLength: lines.contentLength() ?? 0 };
   } catch (error) {
     if (!(error instanceof SipError)) throw error;
@@ -47,7 +47,7 @@ export function findFrame(buffer: Buffer, start: number, searched = 0, limits: L
 export function skipKeepAlive(bytes: Buffer, start: number): number {
   let i = start;
   while (i < bytes.length && (bytes[i] === 0x0d || bytes[i] === 0x0a || bytes[i] === 0)) i++;
-  scanWork.visited += i - start;
+  charge(i - start);
   return i;
 }
 
@@ -60,7 +60,7 @@ function findHeadEnd(buffer: Buffer, from: number): number {
     if (next === 0x0d && buffer[lineFeed + 2] === 0x0a) break;
     lineFeed = buffer.indexOf(0x0a, lineFeed + 1);
   }
-  scanWork.visited += (lineFeed === -1 ? buffer.length : lineFeed) - from;
+  charge((lineFeed === -1 ? buffer.length : lineFeed) - from);
   if (lineFeed === -1) return -1;
   return lineFeed + (buffer[lineFeed + 1] === 0x0a ? 2 : 3);
 }

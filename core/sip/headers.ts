@@ -1,13 +1,17 @@
 // Owns the grammars of header values: addresses, Via, Event, Accept, Content-Type and comma-separated lists (RFC 3261 §20, §25).
-import { itemEnd, type Params, scanParams } from './params';
+import { blanks, itemEnd, type Params, scanParams } from './params';
 import {
-  BLANK,
+  BARE_URI,
+  type ByteText,
+  byteText,
+  charge,
   DIGIT,
+  DISPLAY,
   decimal,
   isToken,
+  lowerSlice,
   quote,
   quotedEnd,
-  scanWork,
   skipClass,
   TOKEN,
   trimEnd,
@@ -53,73 +57,73 @@ export interface MediaType {
 
 /** One address. Without angle brackets the parameters are the header's (RFC 3261 §20). undefined = malformed. */
 export function parseNameAddr(value: string): NameAddr | undefined {
+  return readNameAddr(byteText(value), 0, value.length);
+}
+
+export function readNameAddr(source: ByteText, start: number, end: number): NameAddr | undefined {
   const address: NameAddr = { display: '', uri: '', params: new Map() };
-  return scanNameAddr(value, 0, value.length, address) === value.length ? address : undefined;
+  return scanNameAddr(source, start, end, address) === end ? address : undefined;
 }
 
 /** A comma-separated list of addresses: Route, Record-Route, P-Asserted-Identity. undefined = malformed. */
 export function parseNameAddrs(value: string): NameAddr[] | undefined {
+  return readNameAddrs(byteText(value), 0, value.length);
+}
+
+export function readNameAddrs(source: ByteText, start: number, end: number): NameAddr[] | undefined {
   const addresses: NameAddr[] = [];
-  for (let i = 0; ; i++) {
+  for (let i = start; ; i++) {
     const address: NameAddr = { display: '', uri: '', params: new Map() };
-    i = scanNameAddr(value, i, value.length, address);
+    i = scanNameAddr(source, i, end, address);
     if (i === -1) return undefined;
     addresses.push(address);
-    if (i === value.length) return addresses;
+    if (i === end) return addresses;
   }
 }
 
 /** A Contact value: `*` as the only address with that uri, else a list of addresses. undefined = malformed. */
 export function parseContact(value: string): NameAddr[] | undefined {
-  if (value === '*') return [{ display: '', uri: '*', params: new Map() }];
-  return parseNameAddrs(value);
+  return readContact(byteText(value), 0, value.length);
+}
+
+export function readContact(source: ByteText, start: number, end: number): NameAddr[] | undefined {
+  if (end - start === 1 && source.bytes[start] === 0x2a) return [{ display: '', uri: '*', params: new Map() }];
+  return readNameAddrs(source, start, end);
 }
 
 /** Reads one address; returns the position after it (`end` or a comma), or -1 when it is malformed. */
-function scanNameAddr(text: string, start: number, end: number, address: NameAddr): number {
-  const from = skipClass(text, start, end, BLANK);
+function scanNameAddr(source: ByteText, start: number, end: number, address: NameAddr): number {
+  const { bytes, text } = source;
+  const from = blanks(bytes, start, end);
   let i = from;
-  if (i < end && text.charCodeAt(i) === 0x22) {
-    i = quotedEnd(text, i, end);
+  if (i < end && bytes[i] === 0x22) {
+    i = quotedEnd(bytes, i, end);
     if (i === -1) return -1;
     address.display = unquote(text, from, i);
-    i = skipClass(text, i, end, BLANK);
-    if (i === end || text.charCodeAt(i) !== 0x3c) return -1;
+    i = blanks(bytes, i, end);
+    if (i === end || bytes[i] !== 0x3c) return -1;
   } else {
     // A display name has no colon and an address without brackets has one in its scheme: whichever comes first decides.
-    for (; i < end; i++) {
-      const code = text.charCodeAt(i);
-      if (code === 0x3c || code === 0x3a) break;
-      if (code === 0x22 || code === 0x3e || code === 0x2c || code === 0x3b) return -1;
-    }
-    scanWork.visited += i - from + 1;
+    i = skipClass(bytes, from, end, DISPLAY);
     if (i === end) return -1;
-    if (text.charCodeAt(i) === 0x3a) return scanBareAddr(text, from, end, address);
-    address.display = text.slice(from, trimEnd(text, from, i));
+    if (bytes[i] === 0x3a) return scanBareAddr(source, from, i, end, address);
+    if (bytes[i] !== 0x3c) return -1;
+    address.display = text.slice(from, trimEnd(bytes, from, i));
   }
-  const uriStart = skipClass(text, i + 1, end, BLANK);
-  const uriEnd = skipClass(text, uriStart, end, URI);
-  const close = skipClass(text, uriEnd, end, BLANK);
-  if (close === end || text.charCodeAt(close) !== 0x3e || schemeEnd(text, uriStart, uriEnd) === -1) return -1;
+  const uriStart = blanks(bytes, i + 1, end);
+  const uriEnd = skipClass(bytes, uriStart, end, URI);
+  const close = blanks(bytes, uriEnd, end);
+  if (close === end || bytes[close] !== 0x3e || schemeEnd(bytes, uriStart, uriEnd) === -1) return -1;
   address.uri = text.slice(uriStart, uriEnd);
-  return scanParams(text, close + 1, end, address.params);
+  return scanParams(source, close + 1, end, address.params);
 }
 
 /** An address without brackets: it ends at the first semicolon, comma or blank, and may hold no question mark (§20.10). */
-function scanBareAddr(text: string, start: number, end: number, address: NameAddr): number {
-  if (schemeEnd(text, start, end) === -1) return -1;
-  let i = start;
-  for (; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x3b || code === 0x2c || code === 0x20 || code === 0x09) break;
-    if (code === 0x3f || code < 0x20 || code === 0x22 || code === 0x3c || code === 0x3e || code === 0x7f) {
-      scanWork.visited += i - start;
-      return -1;
-    }
-  }
-  scanWork.visited += i - start + 1;
-  address.uri = text.slice(start, i);
-  return scanParams(text, i, end, address.params);
+function scanBareAddr(source: ByteText, start: number, colon: number, end: number, address: NameAddr): number {
+  const stop = skipClass(source.bytes, colon + 1, end, BARE_URI);
+  if (stop === colon + 1 || schemeEnd(source.bytes, start, colon + 1) === -1) return -1;
+  address.uri = source.text.slice(start, stop);
+  return scanParams(source, stop, end, address.params);
 }
 
 /** An address as a header value, the display name quoted. */
@@ -134,102 +138,132 @@ export function formatNameAddr(address: NameAddr): string {
 
 /** The first Via of a header value; what follows a comma is not looked at. undefined = malformed. */
 export function parseVia(value: string): Via | undefined {
-  const via = emptyVia();
-  return scanVia(value, 0, value.length, via) === -1 ? undefined : via;
+  return readVia(byteText(value), 0, value.length);
+}
+
+export function readVia(source: ByteText, start: number, end: number): Via | undefined {
+  const via: Via = { protocol: '', host: '', port: undefined, params: new Map(), branch: undefined };
+  return scanVia(source, start, end, via) === -1 ? undefined : via;
 }
 
 /** All Via of a header value, topmost first. undefined = one is malformed. */
-export function parseVias(value: string): Via[] | undefined {
+export function readVias(source: ByteText, start: number, end: number): Via[] | undefined {
   const vias: Via[] = [];
-  for (let i = 0; ; i++) {
-    const via = emptyVia();
-    i = scanVia(value, i, value.length, via);
+  for (let i = start; ; i++) {
+    const via: Via = { protocol: '', host: '', port: undefined, params: new Map(), branch: undefined };
+    i = scanVia(source, i, end, via);
     if (i === -1) return undefined;
     vias.push(via);
-    if (i === value.length) return vias;
+    if (i === end) return vias;
   }
-}
-
-function emptyVia(): Via {
-  return { protocol: '', host: '', port: undefined, params: new Map(), branch: undefined };
 }
 
 /** Reads one Via; returns the position after it (`end` or a comma), or -1 when it is malformed. */
-function scanVia(text: string, start: number, end: number, via: Via): number {
-  let i = skipClass(text, start, end, BLANK);
-  for (const part of ['sip', '2.0']) {
-    const partEnd = skipClass(text, i, end, TOKEN);
-    if (text.slice(i, partEnd).toLowerCase() !== part) return -1;
-    i = skipClass(text, partEnd, end, BLANK);
-    if (i === end || text.charCodeAt(i) !== 0x2f) return -1;
-    i = skipClass(text, i + 1, end, BLANK);
-  }
-  const protocolEnd = skipClass(text, i, end, TOKEN);
-  const host = skipClass(text, protocolEnd, end, BLANK);
-  if (protocolEnd === i || host === protocolEnd) return -1;
-  via.protocol = text.slice(i, protocolEnd).toUpperCase();
-  const hostEnd = endOfHost(text, host, end);
+function scanVia(source: ByteText, start: number, end: number, via: Via): number {
+  const { bytes, text } = source;
+  const name = viaPart(source, blanks(bytes, start, end), end, 'SIP');
+  const protocol = name === -1 ? -1 : viaPart(source, name, end, '2.0');
+  if (protocol === -1) return -1;
+  const protocolEnd = skipClass(bytes, protocol, end, TOKEN);
+  const host = blanks(bytes, protocolEnd, end);
+  if (protocolEnd === protocol || host === protocolEnd) return -1;
+  via.protocol = upperSlice(source, protocol, protocolEnd);
+  const hostEnd = endOfHost(bytes, host, end);
   if (hostEnd === -1) return -1;
   via.host = text.slice(host, hostEnd);
-  i = skipClass(text, hostEnd, end, BLANK);
-  if (i < end && text.charCodeAt(i) === 0x3a) {
-    const digits = skipClass(text, i + 1, end, BLANK);
-    i = skipClass(text, digits, end, DIGIT);
-    const port = decimal(text, digits, i, 65_535);
+  let i = blanks(bytes, hostEnd, end);
+  if (i < end && bytes[i] === 0x3a) {
+    const digits = blanks(bytes, i + 1, end);
+    i = skipClass(bytes, digits, end, DIGIT);
+    const port = decimal(bytes, digits, i, 65_535);
     if (port === -1) return -1;
     via.port = port;
   }
-  i = scanParams(text, i, end, via.params);
+  i = scanParams(source, i, end, via.params);
   via.branch = via.params.get('branch');
   return i;
 }
 
+/** `expected` and the slash after it, blanks around the slash skipped; returns the position after them, or -1. */
+function viaPart(source: ByteText, start: number, end: number, expected: string): number {
+  const { bytes } = source;
+  const partEnd = skipClass(bytes, start, end, TOKEN);
+  if (upperSlice(source, start, partEnd) !== expected) return -1;
+  const slash = blanks(bytes, partEnd, end);
+  return slash < end && bytes[slash] === 0x2f ? blanks(bytes, slash + 1, end) : -1;
+}
+
+/** text[start, end) in upper case, as nearly everybody writes it. */
+function upperSlice(source: ByteText, start: number, end: number): string {
+  charge(end - start);
+  const slice = source.text.slice(start, end);
+  for (let i = start; i < end; i++) if ((source.bytes[i] ?? 0) >= 0x61) return slice.toUpperCase();
+  return slice;
+}
+
 /** RFC 6665 §8.2.1. undefined = malformed. */
 export function parseEvent(value: string): EventHeader | undefined {
-  const nameEnd = skipClass(value, 0, value.length, TOKEN);
+  return readEvent(byteText(value), 0, value.length);
+}
+
+export function readEvent(source: ByteText, start: number, end: number): EventHeader | undefined {
+  const nameEnd = skipClass(source.bytes, start, end, TOKEN);
   const params: Params = new Map();
-  if (nameEnd === 0 || scanParams(value, nameEnd, value.length, params) !== value.length) return undefined;
-  return { package: value.slice(0, nameEnd).toLowerCase(), id: params.get('id'), params };
+  if (nameEnd === start || scanParams(source, nameEnd, end, params) !== end) return undefined;
+  return { package: lowerSlice(source, start, nameEnd), id: params.get('id'), params };
 }
 
 /** RFC 3261 §20.15. undefined = malformed. */
 export function parseContentType(value: string): MediaType | undefined {
+  return readContentType(byteText(value), 0, value.length);
+}
+
+export function readContentType(source: ByteText, start: number, end: number): MediaType | undefined {
   const media: MediaType = { type: '', params: new Map() };
-  return scanMediaType(value, 0, value.length, media) === value.length ? media : undefined;
+  return scanMediaType(source, start, end, media) === end ? media : undefined;
 }
 
 /** One Accept value: its media ranges in order, none for an empty value (§20.1). undefined = malformed. */
 export function parseAccept(value: string): MediaType[] | undefined {
+  return readAccept(byteText(value), 0, value.length);
+}
+
+export function readAccept(source: ByteText, start: number, end: number): MediaType[] | undefined {
   const ranges: MediaType[] = [];
-  if (skipClass(value, 0, value.length, BLANK) === value.length) return ranges;
-  for (let i = 0; ; i++) {
+  if (start === end) return ranges;
+  for (let i = start; ; i++) {
     const media: MediaType = { type: '', params: new Map() };
-    i = scanMediaType(value, i, value.length, media);
+    i = scanMediaType(source, i, end, media);
     if (i === -1) return undefined;
     ranges.push(media);
-    if (i === value.length) return ranges;
+    if (i === end) return ranges;
   }
 }
 
-function scanMediaType(text: string, start: number, end: number, media: MediaType): number {
-  const from = skipClass(text, start, end, BLANK);
-  const typeEnd = skipClass(text, from, end, TOKEN);
-  const slash = skipClass(text, typeEnd, end, BLANK);
-  if (typeEnd === from || slash === end || text.charCodeAt(slash) !== 0x2f) return -1;
-  const subtype = skipClass(text, slash + 1, end, BLANK);
-  const subtypeEnd = skipClass(text, subtype, end, TOKEN);
+function scanMediaType(source: ByteText, start: number, end: number, media: MediaType): number {
+  const { bytes } = source;
+  const from = blanks(bytes, start, end);
+  const typeEnd = skipClass(bytes, from, end, TOKEN);
+  const slash = blanks(bytes, typeEnd, end);
+  if (typeEnd === from || slash === end || bytes[slash] !== 0x2f) return -1;
+  const subtype = blanks(bytes, slash + 1, end);
+  const subtypeEnd = skipClass(bytes, subtype, end, TOKEN);
   if (subtypeEnd === subtype) return -1;
-  media.type = `${text.slice(from, typeEnd)}/${text.slice(subtype, subtypeEnd)}`.toLowerCase();
-  return scanParams(text, subtypeEnd, end, media.params);
+  media.type =
+    subtype === typeEnd + 1
+      ? lowerSlice(source, from, subtypeEnd)
+      : `${lowerSlice(source, from, typeEnd)}/${lowerSlice(source, subtype, subtypeEnd)}`;
+  return scanParams(source, subtypeEnd, end, media.params);
 }
 
 /** The items of a comma-separated list, trimmed, empty ones left out; commas in quotes and angle brackets do not count. */
 export function splitCommas(value: string): string[] {
+  const { bytes } = byteText(value);
   const items: string[] = [];
   for (let i = 0; i <= value.length; i++) {
-    const from = skipClass(value, i, value.length, BLANK);
-    i = itemEnd(value, from, value.length);
-    const to = trimEnd(value, from, i);
+    const from = blanks(bytes, i, value.length);
+    i = itemEnd(bytes, from, value.length);
+    const to = trimEnd(bytes, from, i);
     if (to > from) items.push(value.slice(from, to));
   }
   return items;

@@ -1,26 +1,28 @@
 // Owns the one pass over a header block: where each header line starts, which header it is, and its value on demand.
 import { SipError } from '../base/errors';
-import { H, headerNumber, nameEnd, sameName } from './names';
-import { BLANK, decimal, scanWork, skipClass, trimEnd } from './text';
+import { H, headerNumber, sameName } from './names';
+import { blanks } from './params';
+import { type ByteText, byteText, charge, decimal, skipClass, TOKEN, trimEnd } from './text';
 
 /** What bounds the work and the memory one message can cost. */
 export interface Limits {
   /** Header lines; one more is answered 400. */
   maxHeaders: number;
-  /** Bytes of start line and headers; one more is answered 513. At most 2^24. */
+  /** Bytes of start line and headers; one more is answered 513. At most 2^23. */
   maxHeadBytes: number;
 }
 
 export const defaultLimits: Limits = { maxHeaders: 256, maxHeadBytes: 32_768 };
 
-/** An entry of `HeaderLines.entries` is the offset of a header line times `stride`, plus the number of its name. */
-const stride = 64;
+/** Each header line takes two entries: offset × 128 + 64 if folded + number of the name, and the offset of the value. */
+const folded = 64;
+const offsetUnit = 128;
 
 /**
- * The header lines of one message. Holds one small integer a line and no text but the message's own; names are numbers of
- * names.ts. Lines end in CRLF, a bare LF is taken for one; a line that starts with a blank continues the one before.
+ * The header lines of one message. Holds two small integers a line and no text but the message's own; names are the numbers
+ * of names.ts. Lines end in CRLF, a bare LF is taken for one; a line that starts with a blank continues the one before.
  */
-export class HeaderLines {
+export class HeaderLines implements ByteText {
   private readonly entries: number[] = [];
   /** Bit n: the header with number n < 31 is there. */
   private seen = 0;
@@ -28,50 +30,63 @@ export class HeaderLines {
   private repeated = 0;
   /** Offset after the last header line: where the empty line stands, or the end of the text. */
   end: number;
+  /** What is wrong with the block, if anything is. After a fault of count or size the rest was not looked at. */
+  readonly fault: LineFault | undefined;
 
-  private constructor(
+  /** Finds the header lines from `start` (the line after the start line) to the empty line or the end. */
+  constructor(
+    readonly bytes: Uint8Array,
     readonly text: string,
     readonly start: number,
+    limits: Limits,
   ) {
     this.end = start;
-  }
-
-  /**
-   * Finds the header lines of `text` from `start` (the line after the start line) to the empty line or the end.
-   * @returns the lines found, and what is wrong with the block, if anything is
-   */
-  static scan(text: string, start: number, limits: Limits): { lines: HeaderLines; fault: LineFault | undefined } {
-    const lines = new HeaderLines(text, start);
-    return { lines, fault: lines.scan(limits) };
+    this.fault = this.scan(limits);
   }
 
   private scan(limits: Limits): LineFault | undefined {
-    const text = this.text;
-    const limit = Math.min(text.length, limits.maxHeadBytes);
+    const { bytes, text } = this;
+    const limit = Math.min(bytes.length, limits.maxHeadBytes);
     let fault: LineFault | undefined;
     let i = this.start;
-    while (i < text.length) {
-      const first = text.charCodeAt(i);
-      if (first === 0x0a || (first === 0x0d && text.charCodeAt(i + 1) === 0x0a)) break;
+    while (i < bytes.length) {
+      const first = bytes[i];
+      if (first === 0x0a || (first === 0x0d && bytes[i + 1] === 0x0a)) break;
       if (i >= limit) return 'size';
-      if (this.entries.length === limits.maxHeaders) return 'count';
-      const stop = nameEnd(text, i, limit);
-      const colon = skipClass(text, stop, limit, BLANK);
-      if (stop > i && text.charCodeAt(colon) === 0x3a) this.add(i, headerNumber(text, i, stop));
-      else fault = 'line';
-      i = lineEnd(text, colon);
-      while (i < limit && isBlank(text.charCodeAt(i))) i = lineEnd(text, i);
+      const nameEnd = skipClass(bytes, i, limit, TOKEN);
+      const colon = blanks(bytes, nameEnd, limit);
+      let next = lineEnd(text, colon);
+      let fold = 0;
+      while (next < limit && isBlank(bytes[next])) {
+        fold = folded;
+        next = lineEnd(text, next);
+      }
+      if (nameEnd > i && bytes[colon] === 0x3a) {
+        if (this.count === limits.maxHeaders) return 'count';
+        this.add(i, headerNumber(bytes, i, nameEnd), fold, colon + 1);
+      } else fault = 'line';
+      i = next;
       this.end = i;
     }
     return i > limit ? 'size' : fault;
   }
 
-  private add(offset: number, number: number): void {
-    this.entries.push(offset * stride + number);
+  private add(offset: number, number: number, fold: number, value: number): void {
+    this.entries.push(offset * offsetUnit + fold + number, value);
     if (number === 0 || number > 30) return;
     const bit = 1 << number;
     this.repeated |= this.seen & bit;
     this.seen |= bit;
+  }
+
+  /** How many header lines there are. */
+  get count(): number {
+    return this.entries.length >> 1;
+  }
+
+  /** Whether all of some headers (a set of bits 1 << number, numbers below 31) are there. */
+  hasAll(bits: number): boolean {
+    return (this.seen & bits) === bits;
   }
 
   /** Whether a header (number below 31) is there. */
@@ -79,67 +94,65 @@ export class HeaderLines {
     return (this.seen & (1 << number)) !== 0;
   }
 
-  /** Whether a header (number below 31) stands on more than one line. */
-  isRepeated(number: number): boolean {
-    return (this.repeated & (1 << number)) !== 0;
-  }
-
-  /** How many header lines there are. */
-  get count(): number {
-    return this.entries.length;
+  /** Which of some headers (a set of bits) stand on more than one line. */
+  repeatedOf(bits: number): number {
+    return this.repeated & bits;
   }
 
   /** The first line with this header number at or after line `from`, or -1. */
   indexOf(number: number, from = 0): number {
     if (number > 0 && number < 31 && !this.has(number)) return -1;
-    for (let k = from; k < this.entries.length; k++) {
-      if ((this.entries[k] ?? 0) % stride === number) return k;
+    charge(this.count - from);
+    for (let k = from; k < this.count; k++) {
+      if (((this.entries[2 * k] ?? 0) & (folded - 1)) === number) return k;
     }
-    scanWork.visited += this.entries.length - from;
     return -1;
   }
 
   /** The first line whose name is `name` (lower case, none of the known ones) at or after line `from`, or -1. */
-  indexOfUnknown(name: string, from = 0): number {
+  indexOfName(name: Uint8Array, from = 0): number {
     for (let k = this.indexOf(0, from); k !== -1; k = this.indexOf(0, k + 1)) {
       const offset = this.offset(k);
-      if (
-        sameName(this.text, offset, name) &&
-        nameEnd(this.text, offset, offset + name.length + 1) === offset + name.length
-      )
-        return k;
+      const nameEnd = skipClass(this.bytes, offset, offset + name.length + 1, TOKEN);
+      if (sameName(this.bytes, offset, nameEnd, name)) return k;
     }
     return -1;
   }
 
   /** Offset of line `k` in the text; of the end of the block for the line after the last. */
   offset(k: number): number {
-    const entry = this.entries[k];
-    return entry === undefined ? this.end : Math.floor(entry / stride);
-  }
-
-  /** The number of the name of line `k`. */
-  number(k: number): number {
-    return (this.entries[k] ?? 0) % stride;
-  }
-
-  /** The name on line `k`, as written. */
-  name(k: number): string {
-    const offset = this.offset(k);
-    return this.text.slice(offset, nameEnd(this.text, offset, this.end));
+    const entry = this.entries[2 * k];
+    return entry === undefined ? this.end : Math.floor(entry / offsetUnit);
   }
 
   /** The value on line `k`: unfolded (RFC 3261 §7.3.1: a fold is one blank) and trimmed. */
   value(k: number): string {
-    const text = this.text;
-    const offset = this.offset(k);
-    const limit = this.offset(k + 1);
-    const colon = skipClass(text, nameEnd(text, offset, limit), limit, BLANK);
-    const start = skipClass(text, colon + 1, limit, BLANK);
-    const end = trimEnd(text, start, limit);
-    scanWork.visited += limit - start;
-    const lineFeed = text.indexOf('\n', start);
-    return lineFeed === -1 || lineFeed >= end ? text.slice(start, end) : unfold(text, start, end);
+    const start = blanks(this.bytes, this.entries[2 * k + 1] ?? 0, this.end);
+    if (((this.entries[2 * k] ?? 0) & folded) !== 0) return this.unfolded(k);
+    return this.text.slice(start, trimEnd(this.bytes, start, this.offset(k + 1)));
+  }
+
+  /** Hands the value on line `k` to a scanner without making a string of it. */
+  read<T>(k: number, scanner: (source: ByteText, start: number, end: number) => T): T {
+    if (((this.entries[2 * k] ?? 0) & folded) !== 0) {
+      const source = byteText(this.unfolded(k));
+      return scanner(source, 0, source.text.length);
+    }
+    const start = blanks(this.bytes, this.entries[2 * k + 1] ?? 0, this.end);
+    return scanner(this, start, trimEnd(this.bytes, start, this.offset(k + 1)));
+  }
+
+  private unfolded(k: number): string {
+    const end = this.offset(k + 1);
+    const pieces: string[] = [];
+    let i = blanks(this.bytes, this.entries[2 * k + 1] ?? 0, end);
+    while (i < end) {
+      const next = Math.min(lineEnd(this.text, i), end);
+      const stop = trimEnd(this.bytes, i, next);
+      if (stop > i) pieces.push(this.text.slice(i, stop));
+      i = blanks(this.bytes, next, end);
+    }
+    return pieces.join(' ');
   }
 
   /**
@@ -149,14 +162,17 @@ export class HeaderLines {
   contentLength(): number | undefined {
     let length: number | undefined;
     for (let k = this.indexOf(H.contentLength); k !== -1; k = this.indexOf(H.contentLength, k + 1)) {
-      const value = this.value(k);
-      const declared = decimal(value, 0, value.length, Number.MAX_SAFE_INTEGER);
+      const declared = this.read(k, readLength);
       if (declared === -1) throw new SipError(400, 'Bad Content-Length');
       if (length !== undefined && length !== declared) throw new SipError(400, 'Contradictory Content-Length');
       length = declared;
     }
     return length;
   }
+}
+
+function readLength(source: ByteText, start: number, end: number): number {
+  return decimal(source.bytes, start, end, Number.MAX_SAFE_INTEGER);
 }
 
 /** What can be wrong with a header block: a line that is no header, too many lines, too many bytes. */
@@ -176,7 +192,7 @@ export function faultError(fault: LineFault | undefined): SipError | undefined {
   }
 }
 
-function isBlank(code: number): boolean {
+function isBlank(code: number | undefined): boolean {
   return code === 0x20 || code === 0x09;
 }
 
@@ -184,19 +200,6 @@ function isBlank(code: number): boolean {
 function lineEnd(text: string, start: number): number {
   const lineFeed = text.indexOf('\n', start);
   const end = lineFeed === -1 ? text.length : lineFeed + 1;
-  scanWork.visited += end - start;
+  charge(end - start);
   return end;
-}
-
-/** text[start, end) with one blank for each line break and the blanks around it. */
-function unfold(text: string, start: number, end: number): string {
-  const pieces: string[] = [];
-  let i = start;
-  while (i < end) {
-    const next = Math.min(lineEnd(text, i), end);
-    const stop = trimEnd(text, i, next);
-    if (stop > i) pieces.push(text.slice(i, stop));
-    i = skipClass(text, next, end, BLANK);
-  }
-  return pieces.join(' ');
 }

@@ -2,9 +2,9 @@
 import { SipError } from '../base/errors';
 import { SipMessage } from './fields';
 import { skipKeepAlive } from './frame';
-import { defaultLimits, faultError, HeaderLines, type Limits, type LineFault } from './lines';
+import { defaultLimits, faultError, HeaderLines, type Limits } from './lines';
 import { H, headerName } from './names';
-import { DIGIT, decimal, isClass, scanWork, skipClass, TOKEN, trimEnd, URI } from './text';
+import { charge, DIGIT, decimal, isClass, skipClass, TOKEN, URI } from './text';
 
 export { type CSeq, SipMessage } from './fields';
 export { defaultLimits, type Limits } from './lines';
@@ -64,9 +64,13 @@ interface StartLine {
 }
 
 /** Headers without which no request can be answered, RFC 3261 §8.1.1. */
-const mandatory = [H.via, H.from, H.to, H.callId, H.cseq];
+const mandatory = bits(H.via, H.from, H.to, H.callId, H.cseq);
 /** Headers that contradict themselves when they stand twice. */
-const once = [H.from, H.to, H.callId, H.cseq, H.maxForwards];
+const once = bits(H.from, H.to, H.callId, H.cseq, H.maxForwards);
+
+function bits(...numbers: number[]): number {
+  return numbers.reduce((set, number) => set | (1 << number), 0);
+}
 
 /**
  * Takes one datagram, or one framed message of a stream, apart. Checks what every message needs (start line, Via, From, To,
@@ -76,79 +80,49 @@ export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Par
   const start = skipKeepAlive(bytes, 0);
   if (start === bytes.length) return { kind: 'noise' };
   const text = bytes.toString('latin1');
-  scanWork.visited += text.length;
   const lineFeed = text.indexOf('\n', start);
-  scanWork.visited += (lineFeed === -1 ? text.length : lineFeed) - start;
   const lineStop = lineFeed === -1 ? text.length : lineFeed;
-  const line = parseStartLine(text, start, text.charCodeAt(lineStop - 1) === 0x0d ? lineStop - 1 : lineStop);
-  const { lines, fault } = HeaderLines.scan(text, Math.min(lineStop + 1, text.length), limits);
-  if (line.response) {
-    return readResponse(line, lines, fault, start, bytes);
-  }
-  return readRequest(line, lines, fault, start, bytes);
-}
-
-function readRequest(
-  line: StartLine,
-  lines: HeaderLines,
-  fault: LineFault | undefined,
-  start: number,
-  bytes: Buffer,
-): Parsed {
-  let problem = line.fault ?? faultError(fault);
-  let body: Buffer = noBody;
+  charge(text.length + lineStop - start);
+  const line = parseStartLine(bytes, text, start, bytes[lineStop - 1] === 0x0d ? lineStop - 1 : lineStop);
+  const lines = new HeaderLines(bytes, text, Math.min(lineStop + 1, text.length), limits);
+  let problem = line.fault ?? faultError(lines.fault);
   if (problem === undefined) {
     try {
-      body = readBody(lines, bytes);
-      const request = new SipRequest(line.method, line.uri, line.version, lines, start, body);
-      checkRequest(request, lines);
-      return { kind: 'request', message: request };
+      return line.response ? readResponse(line, lines, start, bytes) : readRequest(line, lines, start, bytes);
     } catch (error) {
       if (!(error instanceof SipError)) throw error;
       problem = error;
     }
   }
-  const answerable = line.method !== 'ACK' && mandatory.every((number) => lines.has(number));
-  const replyTo = answerable ? new SipRequest(line.method, line.uri, line.version, lines, start, body) : undefined;
+  const answerable = !line.response && line.method !== 'ACK' && lines.hasAll(mandatory);
+  const replyTo = answerable ? new SipRequest(line.method, line.uri, line.version, lines, start, noBody) : undefined;
   return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo };
 }
 
-function readResponse(
-  line: StartLine,
-  lines: HeaderLines,
-  fault: LineFault | undefined,
-  start: number,
-  bytes: Buffer,
-): Parsed {
-  let problem = line.fault ?? faultError(fault);
-  if (problem === undefined) {
-    try {
-      const response = new SipResponse(line.status, line.reason, line.version, lines, start, readBody(lines, bytes));
-      checkCommon(response, lines);
-      return { kind: 'response', message: response };
-    } catch (error) {
-      if (!(error instanceof SipError)) throw error;
-      problem = error;
-    }
-  }
-  return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo: undefined };
+function readRequest(line: StartLine, lines: HeaderLines, start: number, bytes: Buffer): Parsed {
+  const body = readBody(lines, bytes);
+  const message = new SipRequest(line.method, line.uri, line.version, lines, start, body);
+  checkHeaders(message, lines);
+  if (message.cseq.method !== line.method) throw new SipError(400, 'CSeq Method Does Not Match');
+  return { kind: 'request', message };
+}
+
+function readResponse(line: StartLine, lines: HeaderLines, start: number, bytes: Buffer): Parsed {
+  const body = readBody(lines, bytes);
+  const message = new SipResponse(line.status, line.reason, line.version, lines, start, body);
+  checkHeaders(message, lines);
+  return { kind: 'response', message };
 }
 
 /** What no message can do without. Each value is kept, so a module that asks for it again pays nothing. */
-function checkCommon(message: SipMessage, lines: HeaderLines): void {
-  for (const number of once) {
-    if (lines.isRepeated(number)) throw new SipError(400, `Repeated ${headerName(number)}`);
-  }
+function checkHeaders(message: SipMessage, lines: HeaderLines): void {
+  const repeated = lines.repeatedOf(once);
+  if (repeated !== 0) throw new SipError(400, `Repeated ${headerName(31 - Math.clz32(repeated))}`);
   message.via;
   message.from;
   message.to;
   message.callId;
   message.cseq;
-}
-
-function checkRequest(request: SipRequest, lines: HeaderLines): void {
-  checkCommon(request, lines);
-  if (request.cseq.method !== request.method) throw new SipError(400, 'CSeq Method Does Not Match');
 }
 
 /** RFC 3261 §18.3: over a datagram no Content-Length means the rest, what is beyond it is dropped, and less than it is a fault. */
@@ -160,7 +134,7 @@ function readBody(lines: HeaderLines, bytes: Buffer): Buffer {
   return length === 0 ? noBody : bytes.subarray(bodyStart, bodyStart + length);
 }
 
-function parseStartLine(text: string, start: number, end: number): StartLine {
+function parseStartLine(bytes: Buffer, text: string, start: number, end: number): StartLine {
   const line: StartLine = {
     response: false,
     method: '',
@@ -170,40 +144,45 @@ function parseStartLine(text: string, start: number, end: number): StartLine {
     reason: '',
     fault: undefined,
   };
-  const first = skipClass(text, start, end, TOKEN);
-  if (first < end && text.charCodeAt(first) === 0x2f && text.slice(start, first).toUpperCase() === 'SIP') {
-    parseStatusLine(text, start, end, line);
+  const first = skipClass(bytes, start, end, TOKEN);
+  if (first < end && bytes[first] === 0x2f && text.slice(start, first).toUpperCase() === 'SIP') {
+    parseStatusLine(bytes, text, start, end, line);
   } else {
-    parseRequestLine(text, start, first, end, line);
+    parseRequestLine(bytes, text, start, first, end, line);
   }
   return line;
 }
 
 /** Method SP Request-URI SP SIP-Version, one blank each (RFC 3261 §7.1). */
-function parseRequestLine(text: string, start: number, methodEnd: number, end: number, line: StartLine): void {
+function parseRequestLine(
+  bytes: Buffer,
+  text: string,
+  start: number,
+  methodEnd: number,
+  end: number,
+  line: StartLine,
+): void {
   line.method = text.slice(start, methodEnd);
-  const uriEnd = skipClass(text, methodEnd + 1, end, URI);
+  const uriEnd = skipClass(bytes, methodEnd + 1, end, URI);
   line.uri = text.slice(methodEnd + 1, uriEnd);
   const version = text.slice(uriEnd + 1, end);
-  if (methodEnd === start || text.charCodeAt(methodEnd) !== 0x20) line.fault = new SipError(400, 'Bad Request Line');
-  else if (uriEnd === methodEnd + 1 || text.charCodeAt(uriEnd) !== 0x20)
-    line.fault = new SipError(400, 'Bad Request-URI');
+  if (methodEnd === start || bytes[methodEnd] !== 0x20) line.fault = new SipError(400, 'Bad Request Line');
+  else if (uriEnd === methodEnd + 1 || bytes[uriEnd] !== 0x20) line.fault = new SipError(400, 'Bad Request-URI');
   else if (version !== 'SIP/2.0') line.fault = versionFault(version, 'Bad Request Line');
 }
 
 /** SIP-Version SP Status-Code SP Reason-Phrase (§7.2); a status line that ends after its code is accepted. */
-function parseStatusLine(text: string, start: number, end: number, line: StartLine): void {
+function parseStatusLine(bytes: Buffer, text: string, start: number, end: number, line: StartLine): void {
   line.response = true;
-  let space = start;
-  while (space < end && text.charCodeAt(space) !== 0x20) space++;
-  scanWork.visited += space - start;
-  line.version = text.slice(start, space);
-  const code = decimal(text, space + 1, Math.min(space + 4, end), 699);
+  const versionEnd = skipClass(bytes, start, end, URI);
+  line.version = text.slice(start, versionEnd);
+  const codeEnd = skipClass(bytes, versionEnd + 1, end, DIGIT);
+  line.status = decimal(bytes, versionEnd + 1, codeEnd, 699);
   if (line.version !== 'SIP/2.0') line.fault = versionFault(line.version, 'Bad Status Line');
-  else if (code < 100 || (space + 4 < end && text.charCodeAt(space + 4) !== 0x20))
+  else if (codeEnd !== versionEnd + 4 || line.status < 100 || (codeEnd < end && bytes[codeEnd] !== 0x20)) {
     line.fault = new SipError(400, 'Bad Status Line');
-  line.status = code;
-  line.reason = text.slice(space + 5, trimEnd(text, Math.min(space + 5, end), end));
+  }
+  line.reason = text.slice(codeEnd + 1, end);
 }
 
 /** SIP-Version compares without case (§7.1); one of the right shape that is not ours is 505 (§21.5.6). */
@@ -217,6 +196,8 @@ function versionFault(version: string, otherwise: string): SipError | undefined 
 }
 
 function isDigits(text: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (!isClass(text.charCodeAt(i), DIGIT)) return false;
+  for (let i = start; i < end; i++) {
+    if (!isClass(text.charCodeAt(i), DIGIT)) return false;
+  }
   return end > start;
 }

@@ -1,5 +1,5 @@
 // Owns the header names the parser knows: a small number for each, its compact form, matched without changing case.
-import { isClass, scanWork, TOKEN } from './text';
+import { charge, isClass, TOKEN } from './text';
 
 /** Numbers of header names. 0 is every name not listed. Below 31 they also fit a bit set. */
 export const H = {
@@ -117,62 +117,66 @@ const spellings: readonly [number, string, string?][] = [
   [H.privacy, 'Privacy'],
 ];
 
+/** What each byte counts for in a name: its lower case, or 0 when it cannot stand in a name. */
+const folded = new Uint8Array(256);
+for (let code = 0; code < 256; code++) {
+  if (isClass(code, TOKEN)) folded[code] = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+}
+
+/** Open hash table, at most a quarter full: the lower-case spelling in each slot, and the number it stands for. */
 const slots = 512;
-/** Open hash table: the lower-case spelling in each slot, and the number it stands for. */
-const slotName: string[] = new Array<string>(slots).fill('');
+const slotName: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(slots).fill(undefined);
 const slotNumber = new Uint8Array(slots);
-const written: string[] = [''];
+const written: string[] = [];
 
 for (const [number, name, compact] of spellings) {
   written[number] = name;
   for (const spelling of compact === undefined ? [name] : [name, compact]) {
-    const lower = spelling.toLowerCase();
-    let slot = 0;
-    for (let i = 0; i < lower.length; i++) slot = mix(slot, lower.charCodeAt(i));
-    slot &= slots - 1;
-    while (slotName[slot] !== '') slot = (slot + 1) & (slots - 1);
-    slotName[slot] = lower;
+    const bytes = Buffer.from(spelling.toLowerCase(), 'latin1');
+    let slot = nameHash(bytes, 0, bytes.length) & (slots - 1);
+    while (slotName[slot] !== undefined) slot = (slot + 1) & (slots - 1);
+    slotName[slot] = bytes;
     slotNumber[slot] = number;
   }
 }
 
-/** One step of the hash. Setting bit 5 makes both cases of a letter equal; `sameName` decides in the end. */
-function mix(hash: number, code: number): number {
-  return (Math.imul(hash, 31) + (code | 0x20)) | 0;
-}
-
-/** The end of the header name that starts at `start`: the first character that is no token character. */
-export function nameEnd(text: string, start: number, end: number): number {
-  let i = start;
-  while (i < end && isClass(text.charCodeAt(i), TOKEN)) i++;
-  scanWork.visited += i - start + 1;
-  return i;
-}
-
-/** The number of the header name text[start, end), 0 when it is not one of the known names. */
-export function headerNumber(text: string, start: number, end: number): number {
+function nameHash(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0;
-  for (let i = start; i < end; i++) hash = mix(hash, text.charCodeAt(i));
-  scanWork.visited += end - start;
-  for (let slot = hash & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {
-    const name = slotName[slot] ?? '';
-    if (name === '') return 0;
-    if (name.length === end - start && sameName(text, start, name)) return slotNumber[slot] ?? 0;
+  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (folded[bytes[i] ?? 0] ?? 0)) | 0;
+  return hash;
+}
+
+/** The number of the header name bytes[start, end), whatever the case of its letters; 0 when it is none of the known ones. */
+export function headerNumber(bytes: Uint8Array, start: number, end: number): number {
+  charge(end - start);
+  for (let slot = nameHash(bytes, start, end) & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {
+    const name = slotName[slot];
+    if (name === undefined) return 0;
+    if (sameName(bytes, start, end, name)) return slotNumber[slot] ?? 0;
   }
 }
 
-/** Whether `text` has `lower` (a lower-case name) at `start`, whatever the case of its letters. */
-export function sameName(text: string, start: number, lower: string): boolean {
+/** Whether bytes[start, end) is `lower` (a name in lower case), whatever the case of its letters. */
+export function sameName(bytes: Uint8Array, start: number, end: number, lower: Uint8Array): boolean {
+  if (end - start !== lower.length) return false;
+  charge(end - start);
   for (let i = 0; i < lower.length; i++) {
-    let code = text.charCodeAt(start + i);
-    if (code >= 0x41 && code <= 0x5a) code += 0x20;
-    if (code !== lower.charCodeAt(i)) {
-      scanWork.visited += i + 1;
-      return false;
-    }
+    if (folded[bytes[start + i] ?? 0] !== lower[i]) return false;
   }
-  scanWork.visited += lower.length;
   return true;
+}
+
+/** Numbers of the spellings that code has asked for. Bounded: the names come from modules and scripts, not from the network. */
+const asked = new Map<string, number>();
+const maxAsked = 512;
+
+/** `headerNumber` for a name as a module or a script writes it. */
+export function numberOfName(name: string): number {
+  const known = asked.get(name);
+  if (known !== undefined) return known;
+  const number = headerNumber(Buffer.from(name, 'latin1'), 0, name.length);
+  if (asked.size < maxAsked) asked.set(name, number);
+  return number;
 }
 
 /** The long name of a known header, as it is written in messages. */

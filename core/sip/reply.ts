@@ -1,7 +1,11 @@
 // Owns replies: the bytes that answer a request, its Via, From, To, Call-ID and CSeq copied as received (RFC 3261 §8.2.6.2).
 import type { SipRequest } from './message';
-import { itemEnd } from './params';
-import { oneLine, quotedEnd, scanWork } from './text';
+import { sameName } from './names';
+import { blanks, itemEnd } from './params';
+import { byteText, charge, oneLine, quotedEnd, skipClass, TOKEN } from './text';
+
+const received = Buffer.from('received');
+const rport = Buffer.from('rport');
 
 export interface ReplyOptions {
   /** Added to To when the request has none there. */
@@ -53,24 +57,27 @@ function taggedTo(request: SipRequest, toTag: string | undefined): string {
 function topVia(value: string, request: SipRequest): string {
   const source = request.source;
   if (source === undefined) return value;
-  const end = itemEnd(value, 0, value.length);
+  const { bytes } = byteText(value);
+  const end = itemEnd(bytes, 0, value.length);
   const stamp = `;received=${source.address};rport=${source.port}`;
-  return `${withoutStamp(value.slice(0, end))}${stamp}${value.slice(end)}`;
+  return `${withoutStamp(bytes, value, end)}${stamp}${value.slice(end)}`;
 }
 
-/** A Via without its `received` and `rport` parameters, the rest as written. */
-function withoutStamp(via: string): string {
-  scanWork.visited += via.length;
+/** The Via value[0, end) without its `received` and `rport` parameters, the rest as written. */
+function withoutStamp(bytes: Uint8Array, value: string, end: number): string {
+  charge(end);
   let kept = '';
   let from = 0;
-  for (let i = 0; i <= via.length; i++) {
-    const code = via.charCodeAt(i);
-    if (code === 0x22) {
-      const close = quotedEnd(via, i, via.length);
-      i = (close === -1 ? via.length : close) - 1;
-    } else if (code === 0x3b || i === via.length) {
-      const part = via.slice(from, i);
-      if (from === 0 || !/^;[ \t]*(?:received|rport)[ \t]*(?:=|$)/i.test(part)) kept += part;
+  for (let i = 0; i <= end; i++) {
+    if (i < end && bytes[i] === 0x22) {
+      const close = quotedEnd(bytes, i, end);
+      i = (close === -1 ? end : close) - 1;
+    } else if (i === end || bytes[i] === 0x3b) {
+      const nameStart = blanks(bytes, from + 1, i);
+      const name = skipClass(bytes, nameStart, i, TOKEN);
+      if (from === 0 || !(sameName(bytes, nameStart, name, received) || sameName(bytes, nameStart, name, rport))) {
+        kept += value.slice(from, i);
+      }
       from = i;
     }
   }

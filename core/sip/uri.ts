@@ -1,5 +1,18 @@
 // Owns URIs: taken apart and put together (RFC 3261 §19.1), and the address of record that names a presentity.
-import { DIGIT, decimal, HEX, HOST, isClass, scanWork, skipClass, TOKEN, URI } from './text';
+import {
+  type ByteText,
+  byteText,
+  charge,
+  DIGIT,
+  decimal,
+  HEX,
+  HOST,
+  isClass,
+  lowerSlice,
+  skipClass,
+  TOKEN,
+  URI,
+} from './text';
 
 /** A URI taken apart. Text is as written (escapes kept) except where it says lower case. */
 export interface SipUri {
@@ -24,111 +37,115 @@ const maxPort = 65_535;
  * @returns undefined when the text is not a URI of its scheme
  */
 export function parseUri(text: string): SipUri | undefined {
-  const colon = schemeEnd(text, 0, text.length);
-  if (colon === -1 || skipClass(text, colon + 1, text.length, URI) !== text.length) return undefined;
-  const scheme = text.slice(0, colon).toLowerCase();
+  return readUri(byteText(text), 0, text.length);
+}
+
+/** `parseUri` for text[start, end) of a message. */
+export function readUri(source: ByteText, start: number, end: number): SipUri | undefined {
+  const colon = schemeEnd(source.bytes, start, end);
+  if (colon === -1 || skipClass(source.bytes, colon + 1, end, URI) !== end) return undefined;
+  const scheme = lowerSlice(source, start, colon);
   const uri: SipUri = { scheme, user: '', password: '', host: '', port: undefined, params: new Map(), headers: '' };
-  return hasHost(scheme) ? parseHosted(text, colon + 1, uri) : parseOpaque(text, colon + 1, uri);
+  const tail = hasHost(scheme) ? scanAuthority(source, colon + 1, end, uri) : scanOpaque(source, colon + 1, end, uri);
+  return tail !== -1 && scanTail(source, tail, end, uri) ? uri : undefined;
 }
 
 /** Whether URIs of a scheme (lower case) name a host: `user@host`. */
-export function hasHost(scheme: string): boolean {
+function hasHost(scheme: string): boolean {
   return scheme === 'sip' || scheme === 'sips' || scheme === 'pres' || scheme === 'im';
 }
 
 /** The position of the colon that ends the scheme that starts at `start`, or -1 when there is no scheme. */
-export function schemeEnd(text: string, start: number, end: number): number {
+export function schemeEnd(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
   for (; i < end; i++) {
-    const code = text.charCodeAt(i);
+    const code = bytes[i] ?? 0;
     const letter = (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
     if (!letter && (i === start || !(isClass(code, DIGIT) || code === 0x2b || code === 0x2d || code === 0x2e))) break;
   }
-  scanWork.visited += i - start + 1;
-  return i > start && i < end && text.charCodeAt(i) === 0x3a ? i : -1;
+  charge(i - start + 1);
+  return i > start && i < end && bytes[i] === 0x3a ? i : -1;
 }
 
-function parseHosted(text: string, start: number, uri: SipUri): SipUri | undefined {
-  scanWork.visited += text.length - start;
-  const at = text.indexOf('@', start);
+/** [ user [ ":" password ] "@" ] host [ ":" port ]; returns the position after it, or -1. */
+function scanAuthority(source: ByteText, start: number, end: number, uri: SipUri): number {
+  const { bytes, text } = source;
+  const at = indexOfByte(bytes, 0x40, start, end);
   let i = start;
-  if (at !== -1) {
-    if (at === start || !escapesAreWhole(text, start, at)) return undefined;
-    scanWork.visited += at - start;
-    const user = text.slice(start, at);
-    const colon = user.indexOf(':');
-    if (colon === 0) return undefined;
-    uri.user = colon === -1 ? user : user.slice(0, colon);
-    if (colon !== -1) uri.password = user.slice(colon + 1);
+  if (at !== end) {
+    const colon = indexOfByte(bytes, 0x3a, start, at);
+    if (colon === start || at === start || !escapesAreWhole(bytes, start, at)) return -1;
+    uri.user = text.slice(start, colon);
+    if (colon !== at) uri.password = text.slice(colon + 1, at);
     i = at + 1;
   }
-  const hostEnd = endOfHost(text, i, text.length);
-  if (hostEnd === -1) return undefined;
+  const hostEnd = endOfHost(bytes, i, end);
+  if (hostEnd === -1) return -1;
   uri.host = text.slice(i, hostEnd);
-  i = hostEnd;
-  if (i < text.length && text.charCodeAt(i) === 0x3a) {
-    const portEnd = skipClass(text, i + 1, text.length, DIGIT);
-    const port = decimal(text, i + 1, portEnd, maxPort);
-    if (port === -1) return undefined;
-    uri.port = port;
-    i = portEnd;
-  }
-  return parseTail(text, i, uri);
+  if (hostEnd === end || bytes[hostEnd] !== 0x3a) return hostEnd;
+  const portEnd = skipClass(bytes, hostEnd + 1, end, DIGIT);
+  const port = decimal(bytes, hostEnd + 1, portEnd, maxPort);
+  uri.port = port;
+  return port === -1 ? -1 : portEnd;
 }
 
-function parseOpaque(text: string, start: number, uri: SipUri): SipUri | undefined {
-  scanWork.visited += text.length - start;
-  const semicolon = text.indexOf(';', start);
-  const end = semicolon === -1 ? text.length : semicolon;
-  if (end === start) return undefined;
-  uri.user = text.slice(start, end);
-  return parseTail(text, end, uri);
-}
-
-/** Parameters and headers: *( ";" name [ "=" value ] ) [ "?" headers ]. */
-function parseTail(text: string, start: number, uri: SipUri): SipUri | undefined {
-  let i = start;
-  while (i < text.length && text.charCodeAt(i) === 0x3b) {
-    const from = i + 1;
-    let equals = -1;
-    for (i = from; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code === 0x3b || code === 0x3f) break;
-      if (code === 0x3d && equals === -1) equals = i;
-    }
-    scanWork.visited += i - from + 1;
-    const name = text.slice(from, equals === -1 ? i : equals).toLowerCase();
-    if (name === '') return undefined;
-    if (!uri.params.has(name)) uri.params.set(name, equals === -1 ? '' : text.slice(equals + 1, i));
-  }
-  if (i < text.length) {
-    if (text.charCodeAt(i) !== 0x3f) return undefined;
-    uri.headers = text.slice(i + 1);
-  }
-  return uri;
-}
-
-/** The end of the host name, IPv4 address or bracketed IPv6 reference at `start`, or -1 when there is none. */
-export function endOfHost(text: string, start: number, end: number): number {
-  if (start < end && text.charCodeAt(start) === 0x5b) {
-    let i = start + 1;
-    for (; i < end; i++) {
-      const code = text.charCodeAt(i);
-      if (!isClass(code, HEX) && code !== 0x3a && code !== 0x2e) break;
-    }
-    scanWork.visited += i - start + 1;
-    return i > start + 2 && i < end && text.charCodeAt(i) === 0x5d ? i + 1 : -1;
-  }
-  const stop = skipClass(text, start, end, HOST);
+function scanOpaque(source: ByteText, start: number, end: number, uri: SipUri): number {
+  const stop = indexOfByte(source.bytes, 0x3b, start, end);
+  uri.user = source.text.slice(start, stop);
   return stop === start ? -1 : stop;
 }
 
-function escapesAreWhole(text: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    if (text.charCodeAt(i) !== 0x25) continue;
-    if (i + 2 >= end || !isClass(text.charCodeAt(i + 1), HEX) || !isClass(text.charCodeAt(i + 2), HEX)) return false;
+/** Parameters and headers up to the end: *( ";" name [ "=" value ] ) [ "?" headers ]. */
+function scanTail(source: ByteText, start: number, end: number, uri: SipUri): boolean {
+  const { bytes, text } = source;
+  let i = start;
+  while (i < end && bytes[i] === 0x3b) {
+    const from = i + 1;
+    let equals = -1;
+    for (i = from; i < end; i++) {
+      const code = bytes[i];
+      if (code === 0x3b || code === 0x3f) break;
+      if (code === 0x3d && equals === -1) equals = i;
+    }
+    charge(i - from + 1);
+    const name = lowerSlice(source, from, equals === -1 ? i : equals);
+    if (name === '') return false;
+    if (!uri.params.has(name)) uri.params.set(name, equals === -1 ? '' : text.slice(equals + 1, i));
   }
-  scanWork.visited += end - start;
+  if (i === end) return true;
+  uri.headers = text.slice(i + 1, end);
+  return bytes[i] === 0x3f;
+}
+
+/** The end of the host name, IPv4 address or bracketed IPv6 reference at `start`, or -1 when there is none. */
+export function endOfHost(bytes: Uint8Array, start: number, end: number): number {
+  if (start < end && bytes[start] === 0x5b) {
+    let i = start + 1;
+    for (; i < end; i++) {
+      const code = bytes[i];
+      if (!isClass(code, HEX) && code !== 0x3a && code !== 0x2e) break;
+    }
+    charge(i - start + 1);
+    return i > start + 2 && i < end && bytes[i] === 0x5d ? i + 1 : -1;
+  }
+  const stop = skipClass(bytes, start, end, HOST);
+  return stop === start ? -1 : stop;
+}
+
+/** The first position of a byte in bytes[start, end), or `end`. */
+function indexOfByte(bytes: Uint8Array, byte: number, start: number, end: number): number {
+  let i = start;
+  while (i < end && bytes[i] !== byte) i++;
+  charge(i - start + 1);
+  return i;
+}
+
+function escapesAreWhole(bytes: Uint8Array, start: number, end: number): boolean {
+  charge(end - start);
+  for (let i = start; i < end; i++) {
+    if (bytes[i] !== 0x25) continue;
+    if (i + 2 >= end || !isClass(bytes[i + 1], HEX) || !isClass(bytes[i + 2], HEX)) return false;
+  }
   return true;
 }
 
@@ -157,7 +174,7 @@ export function addressOfRecord(uri: SipUri): string {
 function plainUser(user: string): string {
   let i = 0;
   while (i < user.length && user.charCodeAt(i) !== 0x25 && user.charCodeAt(i) < 0x80) i++;
-  scanWork.visited += user.length;
+  charge(user.length);
   if (i === user.length) return user;
   let plain = user.slice(0, i);
   for (; i < user.length; i++) {
