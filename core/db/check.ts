@@ -1,7 +1,7 @@
 // Owns the check of what callers hand in: every driver refuses the same changes, with the same words, before it does any work.
 import { RollcallError } from '../base/errors';
 import { type Change, ConstraintViolated, type Select, type Write } from './database';
-import { type Column, layoutOf, positionOf, type Row, type Table, type Value } from './table';
+import { type Column, layoutOf, positionOf, type Table, type Value } from './table';
 
 const smallValue = 8;
 
@@ -34,7 +34,7 @@ function weighWrite(write: Write): number {
   return bytes;
 }
 
-function weighRow(table: Table, row: Row): number {
+function weighRow(table: Table, row: readonly Value[]): number {
   const columns = table.columns;
   if (row.length !== columns.length) {
     throw new RollcallError(
@@ -50,7 +50,7 @@ function weighRow(table: Table, row: Row): number {
 }
 
 /** Checks the values of a primary key. */
-export function weighKey(table: Table, key: Row): number {
+export function weighKey(table: Table, key: readonly Value[]): number {
   const positions = layoutOf(table).key;
   if (key.length !== positions.length) {
     throw new RollcallError(

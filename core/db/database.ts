@@ -11,7 +11,7 @@ export type { DatabaseUrl } from './url';
 export interface Guard {
   readonly table: Table;
   /** The row to store, with its new version. */
-  readonly row: Row;
+  readonly row: readonly Value[];
   /** An integer column of `table`, outside its key. */
   readonly versionColumn: string;
   /** 0: there is no such row yet. */
@@ -22,21 +22,21 @@ export interface Guard {
 export interface Put {
   readonly op: 'put';
   readonly table: Table;
-  readonly row: Row;
+  readonly row: readonly Value[];
 }
 
 /** Deletes a row by its primary key; none there is no error. */
 export interface Delete {
   readonly op: 'delete';
   readonly table: Table;
-  readonly key: Row;
+  readonly key: readonly Value[];
 }
 
 /** Changes columns of the row with this primary key if all of `where` holds; nothing there is no error. */
 export interface Update {
   readonly op: 'update';
   readonly table: Table;
-  readonly key: Row;
+  readonly key: readonly Value[];
   readonly set: Readonly<Record<string, Value>>;
   readonly where?: Readonly<Record<string, Value>>;
 }

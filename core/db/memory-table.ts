@@ -37,7 +37,7 @@ export class MemoryTable {
   }
 
   /** @throws ConstraintViolated when another row has the same unique key. */
-  put(row: Row, undo: Undo[]): void {
+  put(row: readonly Value[], undo: Undo[]): void {
     this.#replace(keyText(keyOf(this.#table, row)), row.map(own), undo);
   }
 

@@ -80,7 +80,7 @@ export function positionOf(table: Table, column: string): number {
 }
 
 /** The primary key's values of a row, in the key's order. */
-export function keyOf(table: Table, row: Row): Row {
+export function keyOf(table: Table, row: readonly Value[]): Row {
   return layoutOf(table).key.map((position) => row[position] ?? null);
 }
 

@@ -9,7 +9,6 @@ import {
   plainColumns,
   positionOf,
   putSql,
-  type Row,
   type Select,
   selectSql,
   type Table,
@@ -134,7 +133,7 @@ export class StatementBook {
     for (const name of compared) packer.add(where[name] ?? null, blob[positionOf(table, name)] === true);
   }
 
-  #packKey(packer: Packer, table: Table, key: Row): void {
+  #packKey(packer: Packer, table: Table, key: readonly Value[]): void {
     const layout = layoutOf(table);
     for (let i = 0; i < key.length; i++) packer.add(key[i] ?? null, layout.blob[layout.key[i] ?? 0] === true);
   }
