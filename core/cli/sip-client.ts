@@ -115,6 +115,11 @@ export class SipClient {
     this.#abandon(new RollcallError('the SIP client was closed'));
   }
 
+  /** Rejects every request that waits for its answer. */
+  abandon(reason: string): void {
+    this.#abandon(new RollcallError(reason));
+  }
+
   async #connect(): Promise<void> {
     this.#wire = this.transport === 'udp' ? await this.#openUdp() : await this.#openTcp();
   }

@@ -7,12 +7,17 @@ import { startServer } from '../../core/server';
 import type { PeerTransport, ServerAddress } from './raw-peer';
 import { Scratch, type ServerSpec } from './scratch';
 import { closedPort } from './terminal';
-import { root } from './tree';
 
 /** A server to talk to. */
 export interface TestServer {
   at(transport: PeerTransport): ServerAddress;
   stop(): Promise<void>;
+}
+
+/** `bin/rollcall ARGS` of the build under test; its standard output and error are pipes. */
+export function spawnRollcall(args: readonly string[]): ChildProcess {
+  const main = join(__dirname, 'rollcall-main.js');
+  return spawn(process.execPath, ['--enable-source-maps', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Starts a server in this process, on free loopback ports. */
@@ -68,10 +73,9 @@ export class RollcallProcess implements TestServer {
 
   /** Starts it and waits for its ready line. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [join(root, 'bin/rollcall'), 'serve', '-f', this.scratch.config], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const child = spawnRollcall(['serve', '-f', this.scratch.config]);
     this.#child = child;
+    child.stdout?.resume();
     await new Promise<void>((resolve, reject) => {
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.log += text;
