@@ -88,6 +88,12 @@ export abstract class SipMessage {
       : this.lines.indexOf(number, from);
   }
 
+  /** Hands the first value of a header to a scanner without making a string of it; undefined when there is none. */
+  scan<T>(name: string, scanner: (source: ByteText, start: number, end: number) => T): T | undefined {
+    const k = this.find(name, 0);
+    return k === -1 ? undefined : this.lines.read(k, scanner);
+  }
+
   /** The line of a header that may stand once at most; -1 when there is none. */
   private single(number: number): number {
     if (this.lines.repeatedOf(1 << number) !== 0) throw new SipError(400, `Repeated ${headerName(number)}`);

@@ -2,7 +2,7 @@
 import type { SipRequest } from './message';
 import { sameName } from './names';
 import { blanks, itemEnd } from './params';
-import { byteText, charge, oneLine, quotedEnd, skipClass, TOKEN } from './text';
+import { type ByteText, charge, oneLine, quotedEnd, skipClass, TOKEN } from './text';
 
 const received = Buffer.from('received');
 const rport = Buffer.from('rport');
@@ -21,12 +21,9 @@ export interface ReplyOptions {
  * always, because libpurple and Kamailio's pua sit behind NAT without asking for it).
  */
 export function buildReply(request: SipRequest, status: number, reason: string, options: ReplyOptions = {}): Buffer {
-  let head = `SIP/2.0 ${status} ${oneLine(reason)}\r\n`;
-  let first = true;
-  for (const value of request.headers('Via')) {
-    head += `Via: ${first ? topVia(value, request) : value}\r\n`;
-    first = false;
-  }
+  let head = `SIP/2.0 ${status} ${oneLine(reason)}\r\nVia: ${topVia(request)}\r\n`;
+  const vias = request.headers('Via');
+  for (let i = 1; i < vias.length; i++) head += `Via: ${vias[i]}\r\n`;
   head += `From: ${request.header('From') ?? ''}\r\n`;
   head += `To: ${taggedTo(request, options.toTag)}\r\n`;
   head += `Call-ID: ${request.header('Call-ID') ?? ''}\r\n`;
@@ -53,33 +50,34 @@ function taggedTo(request: SipRequest, toTag: string | undefined): string {
   }
 }
 
-/** The first Via of a value with our `received` and `rport` in place of those it had. */
-function topVia(value: string, request: SipRequest): string {
-  const source = request.source;
-  if (source === undefined) return value;
-  const { bytes } = byteText(value);
-  const end = itemEnd(bytes, 0, value.length);
+/** The first Via line, its topmost Via with our `received` and `rport` in place of those it had. */
+function topVia(request: SipRequest): string {
+  const { source } = request;
+  if (source === undefined) return request.header('Via') ?? '';
   const stamp = `;received=${source.address};rport=${source.port}`;
-  return `${withoutStamp(bytes, value, end)}${stamp}${value.slice(end)}`;
+  return request.scan('Via', (line, start, end) => stampVia(line, start, end, stamp)) ?? '';
 }
 
-/** The Via value[0, end) without its `received` and `rport` parameters, the rest as written. */
-function withoutStamp(bytes: Uint8Array, value: string, end: number): string {
-  charge(end);
+function stampVia({ bytes, text }: ByteText, start: number, end: number, stamp: string): string {
+  const viaEnd = itemEnd(bytes, start, end);
+  charge(viaEnd - start);
   let kept = '';
-  let from = 0;
-  for (let i = 0; i <= end; i++) {
-    if (i < end && bytes[i] === 0x22) {
-      const close = quotedEnd(bytes, i, end);
-      i = (close === -1 ? end : close) - 1;
-    } else if (i === end || bytes[i] === 0x3b) {
-      const nameStart = blanks(bytes, from + 1, i);
-      const name = skipClass(bytes, nameStart, i, TOKEN);
-      if (from === 0 || !(sameName(bytes, nameStart, name, received) || sameName(bytes, nameStart, name, rport))) {
-        kept += value.slice(from, i);
-      }
+  let from = start;
+  for (let i = start; i <= viaEnd; i++) {
+    if (i < viaEnd && bytes[i] === 0x22) {
+      const close = quotedEnd(bytes, i, viaEnd);
+      i = (close === -1 ? viaEnd : close) - 1;
+    } else if (i === viaEnd || bytes[i] === 0x3b) {
+      if (from === start || !isStamp(bytes, from, i)) kept += text.slice(from, i);
       from = i;
     }
   }
-  return kept;
+  return kept + stamp + text.slice(viaEnd, end);
+}
+
+/** Whether bytes[start, end), a semicolon and what follows, is a `received` or `rport` parameter. */
+function isStamp(bytes: Uint8Array, start: number, end: number): boolean {
+  const name = blanks(bytes, start + 1, end);
+  const nameEnd = skipClass(bytes, name, end, TOKEN);
+  return sameName(bytes, name, nameEnd, received) || sameName(bytes, name, nameEnd, rport);
 }
