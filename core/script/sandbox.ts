@@ -1,0 +1,134 @@
+// Owns one vm2 sandbox with one script in it, and the laying out and taking of plain values on the server's side.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VM } from 'vm2';
+import type { CompiledFiles } from './compile';
+import type { Outline } from './facade';
+import type { Plain } from './fields';
+import type { createInside, Inside, Outside } from './sandbox-side';
+
+/** How long the top level of a script may take to run, in ms. Functions called later are bounded by their loop turns. */
+const loadTimeout = 2000;
+
+/** The names and parameters of the function around each file. */
+const wrapper = (code: string) =>
+  `(function (module, exports, require, __rollcall, __rollcall0) {'use strict';${code}\n})`;
+
+/** What came of running the top level of a script. */
+export interface Loaded {
+  readonly routes: readonly string[];
+  readonly eventRoutes: readonly string[];
+  /** What went wrong, if anything did. */
+  readonly error: string | undefined;
+}
+
+export class Sandbox {
+  readonly #inside: Inside;
+  #out: (Plain | undefined)[] = [];
+  #laidOut = 0;
+
+  /** The functions of `outside` are called from the sandbox; `next` is the sandbox's own. */
+  constructor(compiled: CompiledFiles, outline: Outline, outside: Omit<Outside, 'next'>) {
+    const vm = new VM({ eval: false, wasm: false });
+    const create: typeof createInside = vm.run(sandboxSide());
+    const inside = create({ ...outside, next: () => this.#out[this.#laidOut++] });
+    // Each look at a property of an object of the sandbox crosses the border: once is enough.
+    this.#inside = {
+      take: inside.take,
+      open: inside.open,
+      define: inside.define,
+      load: inside.load,
+      exported: inside.exported,
+      request: inside.request,
+      reply: inside.reply,
+      event: inside.event,
+      settle: inside.settle,
+      forget: inside.forget,
+      position: inside.position,
+    };
+    this.layOut(JSON.stringify(outline));
+    this.#inside.open();
+    for (const file of compiled.files.values()) {
+      const body = vm.run(wrapper(file.code), file.name);
+      this.#inside.define(file.name, body, JSON.stringify(Object.fromEntries(file.imports)));
+    }
+    this.take = this.#inside.take;
+    this.#vm = vm;
+    this.#main = compiled.main;
+  }
+
+  readonly #vm: VM;
+  readonly #main: string;
+
+  /** The next value that the sandbox has laid out. */
+  readonly take: () => Plain | undefined;
+
+  /** Lays values out for the sandbox to take. Whatever was not taken before is gone. */
+  layOut(...values: (Plain | undefined)[]): void {
+    this.#out = values;
+    this.#laidOut = 0;
+  }
+
+  /** Runs the top level of the script. */
+  load(): Loaded {
+    let error: string | undefined;
+    this.layOut(this.#main);
+    this.#vm.setGlobal('__rollcall_load', this.#inside.load);
+    this.#vm.timeout = loadTimeout;
+    try {
+      error = this.#vm.run('__rollcall_load()');
+    } catch {
+      error = `the script has not been loaded within ${loadTimeout} ms`;
+    }
+    this.#vm.timeout = 0;
+    this.#vm.run('delete globalThis.__rollcall_load');
+    const [routes, eventRoutes]: [string[], string[]] = JSON.parse(this.#inside.exported());
+    return { routes, eventRoutes, error };
+  }
+
+  request(run: number, method: string): void {
+    this.layOut(run, method);
+    this.#inside.request();
+  }
+
+  reply(run: number): void {
+    this.layOut(run);
+    this.#inside.reply();
+  }
+
+  event(run: number, name: string, fields: object, hasRequest: boolean, hasResponse: boolean): void {
+    this.layOut(run, name, JSON.stringify(fields), hasRequest, hasResponse);
+    this.#inside.event();
+  }
+
+  /** Hands a result to what waits for it. */
+  settle(number: number, result: Plain): void {
+    this.layOut(number, result);
+    this.#inside.settle();
+  }
+
+  /** Fails what waits. */
+  reject(number: number, message: string): void {
+    this.layOut(-number, message);
+    this.#inside.settle();
+  }
+
+  forget(run: number): void {
+    this.layOut(run);
+    this.#inside.forget();
+  }
+
+  /** Where a run is now: a number of the script's positions. */
+  position(run: number): number {
+    this.layOut(run);
+    return this.#inside.position();
+  }
+}
+
+let sandboxSideText: string | undefined;
+
+/** The compiled text of sandbox-side.ts, which lies beside the compiled text of this file, as an expression. */
+function sandboxSide(): string {
+  sandboxSideText ??= readFileSync(join(__dirname, 'sandbox-side.js'), 'utf8');
+  return `((exports) => {${sandboxSideText}\nreturn exports.createInside;})({})`;
+}

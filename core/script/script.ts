@@ -1,0 +1,298 @@
+// Owns a loaded script and its runs in flight: what the sandbox asks the server for, when a run is over, and how it ended.
+import { RollcallError, SipError } from '../base/errors';
+import type { Logger, LogLevel } from '../base/logger';
+import type { ScriptFunction } from '../module/function';
+import { decodeUtf8, encodeUtf8 } from '../sip/text';
+import type { CompiledFiles } from './compile';
+import { type FunctionOutline, type FunctionTable, outline } from './facade';
+import { type Plain, replyFields, requestFields } from './fields';
+import type { Whereabouts } from './routed-request';
+import { Run, type RunSubject } from './run';
+import { type Loaded, Sandbox } from './sandbox';
+
+export class Script implements Whereabouts {
+  readonly main: string;
+  readonly #compiled: CompiledFiles;
+  readonly #functions: FunctionTable;
+  readonly #outlines: readonly FunctionOutline[];
+  readonly #log: Logger;
+  readonly #sandbox: Sandbox;
+  /** In the order of their start. */
+  readonly #runs = new Map<number, Run>();
+  #lastRun = 0;
+  #lastWait = 0;
+  readonly #loaded: Loaded;
+
+  /** Runs the top level of the script; `problem` says how that went. */
+  constructor(compiled: CompiledFiles, functions: FunctionTable, options: { log: Logger; maxTurns: number }) {
+    this.main = compiled.main;
+    this.#compiled = compiled;
+    this.#functions = functions;
+    this.#log = options.log;
+    const told = outline(functions, options.maxTurns);
+    this.#outlines = told.functions;
+    this.#sandbox = new Sandbox(compiled, told, {
+      field: () => this.#field(),
+      header: () => this.#header(),
+      headers: () => this.#headers(),
+      avp: () => this.#avp(),
+      setAvp: () => this.#setAvp(),
+      invoke: () => this.#invoke(),
+      log: () => this.#print(),
+      returned: () => this.#returned(),
+      failed: () => this.#failed(),
+    });
+    this.#loaded = this.#sandbox.load();
+  }
+
+  /** What the top level threw, and where. */
+  get loadError(): { readonly message: string; readonly position: number } | undefined {
+    const message = this.#loaded.error;
+    return message === undefined ? undefined : { message, position: this.#sandbox.position(0) };
+  }
+
+  hasRoute(name: string): boolean {
+    return this.#loaded.routes.includes(name);
+  }
+
+  hasEventRoute(name: string): boolean {
+    return this.#loaded.eventRoutes.includes(name);
+  }
+
+  /** Runs that have not ended. */
+  get inFlight(): number {
+    return this.#runs.size;
+  }
+
+  runRequest(subject: RunSubject, method: string, now: number): void {
+    this.#sandbox.request(this.#begin(subject, now).id, method);
+  }
+
+  runReply(subject: RunSubject, now: number): void {
+    this.#sandbox.reply(this.#begin(subject, now).id);
+  }
+
+  runEvent(name: string, fields: object, subject: RunSubject, now: number): void {
+    const { request, response } = subject;
+    const id = this.#begin(subject, now).id;
+    this.#sandbox.event(id, name, fields, request !== undefined, response !== undefined);
+  }
+
+  /** Ends the runs that were started at `time` (ms) or before. */
+  endStartedBefore(time: number, limit: string): void {
+    for (const run of this.#runs.values()) {
+      // Runs stand in the order of their start.
+      if (run.startedAt > time) return;
+      this.#log.error(
+        { callId: run.callId },
+        `${this.whereIs(run.id)}: ${run.subject.title} has not ended within ${limit}`,
+      );
+      this.#answer(run, 500, 'Server Internal Error');
+      this.#finish(run);
+      this.#sandbox.forget(run.id);
+    }
+  }
+
+  /** Where a run is now, for the log. */
+  whereIs(run: number): string {
+    return this.#compiled.positions.text(this.#sandbox.position(run), this.main);
+  }
+
+  #begin(subject: RunSubject, now: number): Run {
+    const run = new Run(++this.#lastRun, subject, now);
+    this.#runs.set(run.id, run);
+    subject.routed?.assign(this, run.id);
+    return run;
+  }
+
+  #takeRun(): Run | undefined {
+    return this.#runs.get(Number(this.#sandbox.take()));
+  }
+
+  /** Lays the error out for the sandbox to throw. */
+  #fail(error: unknown, run?: Run): undefined {
+    const broken = error instanceof SipError;
+    if (broken && run !== undefined) run.fault = error;
+    this.#sandbox.layOut(broken, error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+
+  #field(): Plain | undefined {
+    const run = this.#takeRun();
+    const part = this.#sandbox.take();
+    const field = (part === 1 ? replyFields : requestFields)[Number(this.#sandbox.take())];
+    const readable = run?.part(part);
+    if (readable === undefined || field === undefined) return this.#fail(new RollcallError('there is no such message'));
+    try {
+      return field.read(readable) ?? null;
+    } catch (error) {
+      return this.#fail(error, run);
+    }
+  }
+
+  #header(): Plain {
+    const message = this.#takeRun()?.part(this.#sandbox.take())?.message;
+    const value = message?.header(String(this.#sandbox.take()));
+    return value === undefined ? null : decodeUtf8(value);
+  }
+
+  #headers(): number {
+    const message = this.#takeRun()?.part(this.#sandbox.take())?.message;
+    const values = message?.headers(String(this.#sandbox.take())) ?? [];
+    this.#sandbox.layOut(...values.map(decodeUtf8));
+    return values.length;
+  }
+
+  #avp(): Plain {
+    return this.#takeRun()?.subject.routed?.avps.get(String(this.#sandbox.take())) ?? null;
+  }
+
+  #setAvp(): Plain {
+    const avps = this.#takeRun()?.subject.routed?.avps;
+    const id = String(this.#sandbox.take());
+    const value = this.#sandbox.take();
+    if (typeof value === 'string' || typeof value === 'number') avps?.set(id, value);
+    return null;
+  }
+
+  #print(): void {
+    const level = String(this.#sandbox.take()) as LogLevel;
+    this.#log[level](String(this.#sandbox.take()));
+  }
+
+  #invoke(): Plain | undefined {
+    const { take } = this.#sandbox;
+    const call = Number(take());
+    const run = this.#runs.get(Math.floor(call / this.#outlines.length));
+    const declared = this.#outlines[call % this.#outlines.length];
+    if (declared === undefined) return this.#fail(new RollcallError('there is no such function'));
+    if (run === undefined && declared.waits) {
+      return this.#fail(new RollcallError(`${declared.name}: can only be called by a route`));
+    }
+    // Looked up at each call, so that a reloaded module's new function is found.
+    const called = this.#functions.get(declared.module)?.[declared.name];
+    if (called === undefined)
+      return this.#fail(new RollcallError(`${declared.name}: the module is not there any more`));
+    const given: unknown[] = [];
+    for (const arg of declared.args) {
+      if (arg.type === 'request') {
+        given.push(run?.subject.routed);
+        continue;
+      }
+      const value = take();
+      // Modules work on header text, one character a byte.
+      given.push(typeof value === 'string' ? encodeUtf8(value) : value);
+    }
+    try {
+      const result = called.call(...given);
+      if (!isPromise(result)) {
+        const value = plain(result, called);
+        // A number would be taken for one to wait for.
+        if (declared.waits && typeof value === 'number')
+          return this.#await(run, declared.name, Promise.resolve(value), called);
+        return value;
+      }
+      if (declared.waits) return this.#await(run, declared.name, result, called);
+      return this.#fail(new RollcallError(`${declared.name}: declared to answer at once, and returned a promise`));
+    } catch (error) {
+      return this.#thrown(run, declared.name, error) ?? this.#fail(named(declared.name, error));
+    }
+  }
+
+  #await(run: Run | undefined, name: string, promise: PromiseLike<unknown>, called: ScriptFunction): Plain | undefined {
+    if (run === undefined) return this.#fail(new RollcallError(`${name}: can only be called by a route`));
+    const number = ++this.#lastWait;
+    run.pending++;
+    promise.then(
+      (value) => this.#settle(run, number, plain(value, called)),
+      (error) => {
+        const value = this.#thrown(run, name, error);
+        this.#settle(run, number, value === undefined ? named(name, error) : value);
+      },
+    );
+    return number;
+  }
+
+  /** What a function's error means: an answer when it is a SipError (then the function was false), else nothing yet. */
+  #thrown(run: Run | undefined, name: string, error: unknown): false | undefined {
+    if (error instanceof SipError && run?.subject.routed !== undefined) {
+      if (!run.over) this.#answer(run, error.status, error.reason, error.headers);
+      return false;
+    }
+    // The script sees the message only, and may catch it: the stack is for whoever mends the module.
+    this.#log.debug({ callId: run?.callId, err: error }, `${name} failed`);
+    return undefined;
+  }
+
+  #settle(run: Run, number: number, result: Plain | RollcallError): void {
+    run.pending--;
+    if (run.over) return;
+    if (result instanceof RollcallError) this.#sandbox.reject(number, result.message);
+    else this.#sandbox.settle(number, result);
+    if (!run.hasReturned || run.pending > 0) return;
+    // The route ended without waiting for this. What goes on after it may call on: it has until the next turn of the loop.
+    setImmediate(() => {
+      if (run.over || run.pending > 0) return;
+      this.#complete(run);
+      this.#sandbox.forget(run.id);
+    });
+  }
+
+  #returned(): boolean {
+    const run = this.#takeRun();
+    if (run === undefined) return true;
+    run.hasReturned = true;
+    if (run.pending > 0) return false;
+    this.#complete(run);
+    return true;
+  }
+
+  #complete(run: Run): void {
+    if (run.subject.routed?.answered === false) {
+      this.#log.error({ callId: run.callId }, `${this.whereIs(run.id)}: ${run.subject.title} ended without a reply`);
+      this.#answer(run, 500, 'Server Internal Error');
+    }
+    this.#finish(run);
+  }
+
+  #failed(): void {
+    const run = this.#takeRun();
+    const message = String(this.#sandbox.take());
+    const broken = this.#sandbox.take() === true;
+    if (run === undefined) return;
+    const line = `${this.whereIs(run.id)}: ${message}`;
+    if (broken && run.fault !== undefined) {
+      this.#log.info({ callId: run.callId }, line);
+      this.#answer(run, run.fault.status, run.fault.reason, run.fault.headers);
+    } else {
+      this.#log.error({ callId: run.callId }, line);
+      this.#answer(run, 500, 'Server Internal Error');
+    }
+    this.#finish(run);
+  }
+
+  /** Answers the request of a run, if it has one that is not answered. */
+  #answer(run: Run, status: number, reason: string, headers = ''): void {
+    const { routed } = run.subject;
+    if (routed?.answered === false) routed.reply(status, reason, { headers });
+  }
+
+  #finish(run: Run): void {
+    run.over = true;
+    this.#runs.delete(run.id);
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/** A result as it crosses. Text of messages is one character a byte on this side and as people read it on the other. */
+function plain(value: unknown, { returns }: ScriptFunction): Plain {
+  if (returns === 'void' || typeof value !== returns) return null;
+  return typeof value === 'string' ? decodeUtf8(value) : (value as Plain);
+}
+
+function named(name: string, error: unknown): RollcallError {
+  return new RollcallError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+}
