@@ -3,7 +3,10 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
 
 /** Bounds on one document. Its size in bytes is bounded by whoever received it (`max_body` of presence). */
-export const xmlLimits = { depth: 32, elements: 2048 } as const;
+export const xmlLimits = { depth: 32, elements: 1024, attributes: 1024 } as const;
+
+/** A body shorter than this has no room for too many attributes, so they need no counting. */
+const roomForAttributes = 8 * 1024;
 
 /** Thrown by a sink to refuse a document; `readXml` hands its message back as the reason. */
 export class XmlRefusal extends Error {}
@@ -46,6 +49,8 @@ class Reader {
   private ascii = true;
   private depth = 0;
   private elements = 0;
+  private attributes = 0;
+  private counting = false;
 
   read(body: Buffer, sink: XmlSink): string | undefined {
     if (body[0] === 0xfe || body[0] === 0xff || body[0] === 0 || body[1] === 0) return 'encoding UTF-16 not supported';
@@ -55,6 +60,8 @@ class Reader {
     this.sink = sink;
     this.depth = 0;
     this.elements = 0;
+    this.attributes = 0;
+    this.counting = body.length > roomForAttributes;
     try {
       if (body[0] === 0xef || text.includes('<!') || text.includes('<?', 2)) sink.odd();
       this.parser.write(text).close();
@@ -72,12 +79,17 @@ class Reader {
     if (this.elements === 0) this.checkDeclaration();
     if (++this.elements > xmlLimits.elements) refuse('too many elements');
     if (++this.depth > xmlLimits.depth) refuse('elements nested too deep');
+    if (this.counting) this.countAttributes(tag);
     this.sink.open(tag);
   }
 
   close(): void {
     this.depth--;
     this.sink.close();
+  }
+
+  private countAttributes(tag: SaxesTagNS): void {
+    for (const _ in tag.attributes) if (++this.attributes > xmlLimits.attributes) refuse('too many attributes');
   }
 
   private checkDeclaration(): void {
