@@ -12,7 +12,7 @@ import type { CoreSettings } from './config/settings';
 import type { SipServices } from './module/context';
 import { ModuleHost } from './module/host';
 import { type Plan, planModules } from './module/plan';
-import { compileScript } from './script/compile';
+import { compileScript } from './script/load';
 import { ScriptRunner } from './script/runner';
 import { Resolver } from './sip/resolver';
 import { TransactionLayer } from './sip/transaction/layer';
@@ -47,6 +47,8 @@ export interface RunningServer {
 }
 
 const defaultDrainLimit = 5000;
+/** ms between two looks at what is in flight. */
+const drainStep = 10;
 
 /**
  * Starts a server.
@@ -74,9 +76,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 class Server implements RunningServer {
   readonly host: ModuleHost;
   readonly #sip: SipServices;
-  #running = 0;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #runner: ScriptRunner | undefined;
   #draining = false;
-  #drained: () => void = () => {};
   #stopping: Promise<void> | undefined;
 
   constructor(
@@ -84,10 +87,16 @@ class Server implements RunningServer {
     readonly logging: Logging,
     private readonly options: ServerOptions,
   ) {
-    const clock = options.clock ?? systemClock;
-    const random = options.random ?? systemRandom();
-    this.#sip = createSip(config.core, logging, clock, random);
-    this.host = new ModuleHost({ logging, clock, random, sip: this.#sip, baseDir: config.baseDir });
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom();
+    this.#sip = createSip(config.core, logging, this.#clock, this.#random);
+    this.host = new ModuleHost({
+      logging,
+      clock: this.#clock,
+      random: this.#random,
+      sip: this.#sip,
+      baseDir: config.baseDir,
+    });
   }
 
   get points(): readonly ListenPoint[] {
@@ -100,20 +109,13 @@ class Server implements RunningServer {
       log.warn(`${warning.file}:${warning.line}:${warning.column}: ${warning.message}`);
     }
     for (const module of plan.modules) await this.host.setUp(module);
-    const { compiled, problems } = await compileScript(this.config.script, this.host.functions);
-    refuse(problems);
-    const runner = new ScriptRunner(compiled);
+    const runner = await this.#loadScript(plan);
     this.host.useRoutes(runner);
     this.#sip.transactions.onRequest((transaction) => {
       // While stopping, silence: the client sends again, and the server that comes next answers.
-      if (this.#draining) return;
-      this.#running++;
-      runner.run(transaction).finally(() => {
-        this.#running--;
-        if (this.#running === 0) this.#drained();
-      });
+      if (!this.#draining) runner.run(transaction);
     });
-    this.#sip.transactions.onResponse((response) => runner.runReply(response));
+    this.#sip.transactions.onResponse((response, flow) => runner.runReply(response, flow));
     this.#sip.wheel.start();
     for (const spec of this.config.listen) await this.#listen(spec);
     this.host.listening();
@@ -126,25 +128,35 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     this.#draining = true;
-    if (this.#running > 0) await this.#drain();
+    await this.#drain();
     await this.host.stop();
     await this.#sip.transports.close();
     this.#sip.wheel.stop();
     if (this.options.logging === undefined) this.logging.close();
   }
 
+  /** Waits until no request is in the script, at most so long. */
   async #drain(): Promise<void> {
     const limit = this.options.drainLimit ?? defaultDrainLimit;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.logging.named('core').warn({ requests: this.#running }, 'requests are still in flight, stopping anyway');
-        resolve();
-      }, limit);
-      this.#drained = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    for (let waited = 0; this.#runner !== undefined && this.#runner.inFlight > 0; waited += drainStep) {
+      if (waited >= limit) {
+        const requests = this.#runner.inFlight;
+        this.logging.named('core').warn({ requests }, 'requests are still in flight, stopping all the same');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, drainStep));
+    }
+  }
+
+  async #loadScript(plan: Plan): Promise<ScriptRunner> {
+    const { maxWhileLoops, scriptTimeout } = this.config.core;
+    const log = this.logging.named('script');
+    const options = { log, knownModules: plan.available, maxWhileLoops };
+    const { script, problems } = await compileScript(this.config.script, this.host.functions, options);
+    if (script === undefined) throw new ProblemsError(problems);
+    const { wheel } = this.#sip;
+    this.#runner = new ScriptRunner(script, { log, clock: this.#clock, wheel, random: this.#random, scriptTimeout });
+    return this.#runner;
   }
 
   async #listen(spec: ListenSpec): Promise<void> {

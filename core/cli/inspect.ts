@@ -7,7 +7,7 @@ import type { Config } from '../config/config';
 import { openMemoryDatabase } from '../db/memory';
 import { ModuleHost } from '../module/host';
 import { type Plan, planModules } from '../module/plan';
-import { compileScript } from '../script/compile';
+import { compileScript } from '../script/load';
 import { createSip } from '../server';
 
 /** What is known of a config and the script it names. */
@@ -41,7 +41,9 @@ export async function inspect<T>(config: Config, use: (inspection: Inspection) =
     if (problems.length === 0) problems.push(...failures);
     // Without a module's functions, every import from it would look wrong.
     if (failures.length === 0 && config.script !== '') {
-      problems.push(...(await compileScript(config.script, host.functions)).problems);
+      const { maxWhileLoops } = config.core;
+      const options = { log: logging.named('script'), knownModules: plan.available, maxWhileLoops };
+      problems.push(...((await compileScript(config.script, host.functions, options)).problems ?? []));
     }
     return await use({ config, plan, host, problems: sortProblems(problems), warnings: plan.warnings });
   } finally {

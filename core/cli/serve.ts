@@ -1,9 +1,12 @@
 // Owns `rollcall serve`: the server in the foreground, from the signal that starts it to the one that ends it.
 import type { Logging } from '../base/logging';
+import { ProblemsError } from '../base/problem';
+import { readConfig } from '../config/config';
 import { formatListen } from '../config/listen';
 import { type RunningServer, startServer } from '../server';
 import type { Terminal } from './client-target';
 import { configArguments } from './command';
+import { inspect } from './inspect';
 
 export const serveUsage = `rollcall serve -f FILE     serve a config file in the foreground
 
@@ -14,7 +17,11 @@ and stored, exit code 0. A second SIGINT ends it at once.`;
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   const { file } = configArguments(args);
   const stopRequested = waitForSignal();
-  const server = await startServer({ file });
+  const server = await startServer({ file }).catch(async (error: unknown) => {
+    // The start ends at the first step that finds problems; the operator wants those of the later steps as well.
+    if (error instanceof ProblemsError) throw (await everyProblem(file)) ?? error;
+    throw error;
+  });
   dieOfBugs(server.logging);
   const points = server.points.map((point) => formatListen(point));
   terminal.err(`rollcall: ready, listening on ${points.join(' ')}`);
@@ -26,6 +33,10 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   // Everything the server owns is closed. Should a module have left something open, the process ends all the same.
   setTimeout(() => process.exit(0), 1000).unref();
   return 0;
+}
+
+async function everyProblem(file: string): Promise<ProblemsError | undefined> {
+  return inspect(readConfig(file), ({ problems }) => (problems.length > 0 ? new ProblemsError(problems) : undefined));
 }
 
 /** For somebody who has just started it by hand: what to type next. A supervisor's log need not have it. */
@@ -67,6 +78,6 @@ function dieOfBugs(logging: Logging): void {
     logging.close();
     process.exit(1);
   };
+  // A rejection that nobody handles comes here as well, but for those of the script: it is told apart in core/script.
   process.on('uncaughtException', die);
-  process.on('unhandledRejection', die);
 }

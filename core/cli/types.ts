@@ -14,9 +14,12 @@ export const typesUsage = `rollcall types -f FILE     write the types of the loa
 /** Runs the command. */
 export async function types(args: readonly string[], terminal: Terminal): Promise<number> {
   const { file, out } = configArguments(args);
-  return inspect(readConfig(file), ({ config, host }) => {
+  return inspect(readConfig(file), ({ config, plan, host }) => {
     const target = out ?? join(dirname(config.script), 'rollcall.d.ts');
-    writeFileSync(target, generateTypes(host.functions));
+    const described = plan.modules.map(({ definition: { name, summary } }) => {
+      return [name, { summary, functions: host.functions.get(name) ?? {} }] as const;
+    });
+    writeFileSync(target, generateTypes(new Map(described)));
     terminal.out(`wrote ${relative('.', target)}`);
     return 0;
   });

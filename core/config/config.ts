@@ -15,6 +15,7 @@ export interface Config {
   readonly file: string;
   readonly baseDir: string;
   readonly listen: readonly ListenSpec[];
+  /** Empty when there is none, which is a problem. */
   readonly script: string;
   /** The control socket's path. */
   readonly control: string | undefined;
@@ -132,8 +133,9 @@ function readScript(source: Source, entry: Entry | undefined, start: Place, base
   const text = source.string(entry.node, entry.keyPlace, 'the path of the routing script');
   if (text === undefined) return '';
   const path = resolve(baseDir, text);
-  if (!isFile(path)) source.report(source.placeOf(entry.node), `there is no file ${path}`);
-  return path;
+  if (isFile(path)) return path;
+  source.report(source.placeOf(entry.node), `there is no file ${path}`);
+  return '';
 }
 
 function readControl(source: Source, entry: Entry | undefined, baseDir: string): string | undefined {

@@ -28,6 +28,15 @@ export const coreSettings = declareParams({
     live: true,
     doc: 'Turns that all loops of one run of the routing script may take together; one more ends it with 500.',
   },
+  script_timeout: {
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 3600,
+    unit: 's',
+    live: true,
+    doc: 'A run of the routing script that has not ended by then is ended, and its request answered 500.',
+  },
   max_headers: {
     type: 'integer',
     default: 256,
@@ -134,12 +143,6 @@ export const coreSettings = declareParams({
     default: 'Rollcall',
     check: headerText,
     doc: 'User-Agent of requests that the server sends; empty: none.',
-  },
-  server_header: {
-    type: 'string',
-    default: 'Rollcall',
-    check: headerText,
-    doc: 'Server header of replies; empty: none.',
   },
 });
 

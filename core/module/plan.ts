@@ -13,6 +13,8 @@ import { dependencyOrder } from './order';
 export interface Plan {
   /** In the order of setup. With problems: what could be found, wrong values at their default. */
   readonly modules: readonly Planned[];
+  /** The names of all modules that could be loaded. */
+  readonly available: readonly string[];
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -45,5 +47,5 @@ export async function planModules(config: Config, loader = new ModuleLoader(conf
     const definition = definitions.get(name);
     return definition === undefined ? [] : [{ definition, values: parameters.values.get(name) ?? new Map() }];
   });
-  return { modules, problems, warnings: parameters.warnings };
+  return { modules, available: loader.names, problems, warnings: parameters.warnings };
 }

@@ -15,7 +15,7 @@ export type Action = () => void | Promise<void>;
 
 /** The routing script as modules see it. */
 export interface EventRoutes {
-  hasEvent(name: string): boolean;
+  hasEventRoute(name: string): boolean;
   /** Never throws: what goes wrong in the script is its own log line. */
   runEvent(name: string, input: EventRouteInput): void;
 }
@@ -122,7 +122,7 @@ export class ModuleScope implements ModuleContext {
   }
 
   hasEventRoute(name: string): boolean {
-    return this.shared.routes?.hasEvent(name) ?? false;
+    return this.shared.routes?.hasEventRoute(name) ?? false;
   }
 
   /** Runs what waited for the sockets. It goes on by itself: what it takes long for must not hold up the ready line. */
