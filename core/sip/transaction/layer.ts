@@ -195,14 +195,16 @@ export class TransactionLayer {
    */
   #deliver(bytes: Buffer, transaction: ServerTransaction): void {
     const { flow, request } = transaction;
-    if (flow.open) {
+    if (flow.protocol === 'udp') {
       flow.send(bytes);
       return;
     }
-    const back = { address: flow.remote.address, port: request.via.port ?? (flow.protocol === 'tls' ? 5061 : 5060) };
-    Promise.resolve(this.#transports.flowTo(flow.protocol, back)).then(
-      (opened) => opened.send(bytes),
-      (error) => this.#log.debug({ err: error, flow: flow.key }, 'a reply could not be delivered'),
-    );
+    flow.send(bytes, () => {
+      const back = { address: flow.remote.address, port: request.via.port ?? (flow.protocol === 'tls' ? 5061 : 5060) };
+      Promise.resolve(this.#transports.flowTo(flow.protocol, back)).then(
+        (opened) => opened.send(bytes),
+        (error) => this.#log.debug({ err: error, flow: flow.key }, 'a reply could not be delivered'),
+      );
+    });
   }
 }

@@ -26,6 +26,7 @@ export class StreamConnection implements Connection {
   #searched = 0;
   /** Line feeds since the last message: two are a ping (RFC 5626 §3.5.1). */
   #lineFeeds = 0;
+  /** Whether the peer still speaks: then it is worth sending new things to. */
   #open = true;
   #lastUsed: number;
   #messageTimer: WheelTimer | undefined;
@@ -52,7 +53,7 @@ export class StreamConnection implements Connection {
     // One message, one segment: libpurple takes a read for a message.
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('end', () => this.#linger());
+    socket.on('end', () => this.#retire());
     socket.on('error', (error) => host.log.debug({ err: error, flow: this.key }, 'a connection broke'));
     socket.on('close', () => this.#closed());
     host.connections.add(this);
@@ -62,8 +63,9 @@ export class StreamConnection implements Connection {
     return this.#open;
   }
 
+  /** Goes on working for a moment after the peer has closed its side, for the replies under way. */
   send(bytes: Buffer, onError?: (error: Error) => void): void {
-    if (!this.#open) {
+    if (!this.#socket.writable) {
       this.#failed(new Error('the connection is closed'), onError);
       return;
     }
@@ -172,16 +174,17 @@ export class StreamConnection implements Connection {
     const replyTo = parsed.kind === 'request' ? parsed.message : parsed.kind === 'bad' ? parsed.replyTo : undefined;
     this.#deliver({ kind: 'bad', status, reason, replyTo: replyTo?.method === 'ACK' ? undefined : replyTo });
     this.#host.counters.dropped++;
-    this.#open = false;
-    this.#host.connections.remove(this);
-    this.#stopTimers();
     this.#socket.end();
-    this.#linger();
+    this.#retire();
   }
 
   /** The peer has closed its side, or was refused: replies under way may go out, then it is over. */
-  #linger(): void {
-    this.#lingerTimer ??= this.#host.wheel.after(lingerMs, () => this.destroy());
+  #retire(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#stopTimers();
+    this.#lingerTimer = this.#host.wheel.after(lingerMs, () => this.destroy());
+    this.#host.connections.retire(this);
   }
 
   /** A message that has begun has its time, whatever came before it. */

@@ -11,6 +11,9 @@ export interface Connection extends Flow {
 /** All connections of all protocols. */
 export class ConnectionTable {
   readonly #limits: TransportLimits;
+  /** Every connection that holds a socket. */
+  readonly #all = new Set<Connection>();
+  /** Those that a peer still listens on. */
   readonly #byKey = new Map<string, Connection>();
   readonly #byRemote = new Map<string, Connection>();
   readonly #perAddress = new Map<string, number>();
@@ -21,35 +24,42 @@ export class ConnectionTable {
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#all.size;
   }
 
   /** Whether the limits admit one more connection from or to `address`. */
   admits(address: string): boolean {
     return (
-      this.#byKey.size < this.#limits.maxConnections &&
+      this.#all.size < this.#limits.maxConnections &&
       (this.#perAddress.get(address) ?? 0) < this.#limits.maxConnectionsPerAddress
     );
   }
 
   add(connection: Connection): void {
     const { address } = connection.remote;
+    this.#all.add(connection);
     this.#byKey.set(connection.key, connection);
     // The newest is the one a peer that reconnected still listens on.
     this.#byRemote.set(remoteKey(connection), connection);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
   }
 
-  /** Takes it out and tells whoever waits for something on it. */
-  remove(connection: Connection): void {
+  /** Nobody finds it any more, and whoever waits for something on it is told; it counts until `remove`. */
+  retire(connection: Connection): void {
     if (!this.#byKey.delete(connection.key)) return;
     const remote = remoteKey(connection);
     if (this.#byRemote.get(remote) === connection) this.#byRemote.delete(remote);
+    for (const handler of this.#closed) handler(connection);
+  }
+
+  /** Its socket is closed. */
+  remove(connection: Connection): void {
+    this.retire(connection);
+    if (!this.#all.delete(connection)) return;
     const { address } = connection.remote;
     const left = (this.#perAddress.get(address) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(address, left);
     else this.#perAddress.delete(address);
-    for (const handler of this.#closed) handler(connection);
   }
 
   find(key: string): Connection | undefined {
@@ -66,7 +76,7 @@ export class ConnectionTable {
   }
 
   destroyAll(): void {
-    for (const connection of [...this.#byKey.values()]) connection.destroy();
+    for (const connection of [...this.#all]) connection.destroy();
   }
 }
 
