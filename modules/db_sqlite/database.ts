@@ -85,8 +85,7 @@ class SqliteDatabase implements Database {
 
   async open(): Promise<void> {
     try {
-      await this.#writer.open();
-      await this.#reader.open();
+      await Promise.all([this.#writer.open(), this.#reader.open()]);
     } catch (error) {
       await this.close();
       throw error;

@@ -25,10 +25,10 @@ export class Store {
     this.#options = options;
   }
 
-  /** Opens the file and makes sure of the tables. @throws what `faultOf` understands */
+  /** The writer opens the file and makes sure of the tables; a reader waits until it is needed, when the file is there. */
   open(tables: readonly Table[]): void {
     this.#tables.push(...tables);
-    this.#connect();
+    if (this.#options.role === 'writer') this.#connect();
   }
 
   /** @throws RollcallError for a table that cannot be used; it is not asked for again then. */
