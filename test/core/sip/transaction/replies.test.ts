@@ -1,0 +1,93 @@
+// Owns what the store of replies promises: the right bytes, for their time, within its bounds.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TimerWheel } from '../../../../core/base/wheel';
+import { RecentSet } from '../../../../core/sip/transaction/recent';
+import { ReplyStore } from '../../../../core/sip/transaction/replies';
+import { ManualClock } from '../../../support/clock';
+
+function store(bounds: { maxReplies?: number; maxBytes?: number } = {}) {
+  const clock = new ManualClock();
+  const wheel = new TimerWheel(clock);
+  clock.onTick(() => wheel.advance());
+  const replies = new ReplyStore(wheel, { lifetime: 32_000, maxReplies: 1e6, maxBytes: 1e9, ...bounds });
+  return { clock, wheel, replies };
+}
+
+const reply = (i: number) => Buffer.from(`reply ${i} ${'x'.repeat(i % 700)}`);
+
+describe('stored replies', () => {
+  it('are found by their key, each with its own bytes', () => {
+    const { replies } = store();
+    for (let i = 0; i < 5000; i++) replies.add(`key ${i}`, reply(i));
+    for (let i = 0; i < 5000; i++) assert.deepEqual(replies.find(`key ${i}`), reply(i));
+    assert.equal(replies.find('key 5000'), undefined);
+    assert.equal(replies.has('key 4999'), true);
+    assert.equal(replies.size, 5000);
+  });
+
+  it('are copies: a buffer used again does not change them', () => {
+    const { replies } = store();
+    const bytes = Buffer.from('first');
+    replies.add('key', bytes);
+    bytes.write('other');
+    assert.equal(replies.find('key')?.toString(), 'first');
+  });
+
+  it('may be larger than a segment', () => {
+    const { replies } = store();
+    const large = Buffer.alloc(200_000, 65);
+    replies.add('large', large);
+    replies.add('small', reply(3));
+    assert.deepEqual(replies.find('large'), large);
+    assert.deepEqual(replies.find('small'), reply(3));
+  });
+
+  it('stay 32 s and at most a second longer, with one timer for a second of them', () => {
+    const { clock, wheel, replies } = store();
+    replies.add('a', reply(1));
+    clock.advance(900);
+    for (let i = 0; i < 100; i++) replies.add(`b${i}`, reply(0));
+    assert.equal(wheel.size, 1);
+    clock.advance(31_990, 10);
+    assert.ok(replies.has('b0'));
+    clock.advance(1100, 10);
+    assert.equal(replies.size, 0);
+    assert.equal(replies.bytes, 0);
+    assert.equal(wheel.size, 0);
+  });
+
+  it('go oldest first when there are too many or too much, and the latest is always kept', () => {
+    for (const bounds of [{ maxReplies: 1000 }, { maxBytes: 400_000 }]) {
+      const { replies, wheel } = store(bounds);
+      for (let i = 0; i < 20_000; i++) {
+        replies.add(`key ${i}`, reply(i));
+        assert.ok(replies.has(`key ${i}`));
+        assert.ok(replies.size <= (bounds.maxReplies ?? 1e6));
+        assert.ok(replies.bytes <= (bounds.maxBytes ?? 1e9));
+      }
+      assert.equal(replies.has('key 0'), false);
+      assert.ok(wheel.size < 100);
+    }
+  });
+});
+
+describe('the set that forgets', () => {
+  it('keeps what was added for its time, at most twice that, with one timer for all', () => {
+    const clock = new ManualClock();
+    const wheel = new TimerWheel(clock);
+    clock.onTick(() => wheel.advance());
+    const set = new RecentSet(wheel, 5000);
+    for (let i = 0; i < 1000; i++) set.add(`early ${i}`);
+    clock.advance(4900);
+    set.add('late');
+    assert.equal(wheel.size, 1);
+    clock.advance(4900);
+    assert.ok(set.has('late'));
+    clock.advance(5200);
+    assert.equal(set.has('early 1'), false);
+    assert.equal(set.size, 0);
+    clock.advance(10_000);
+    assert.equal(wheel.size, 0);
+  });
+});
