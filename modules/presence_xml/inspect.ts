@@ -81,9 +81,8 @@ class Inspector implements XmlSink {
     const entity = tag.attributes.entity;
     if (entity === undefined) throw new XmlRefusal('presence without entity');
     this.entity = entity.value;
-    for (const name in tag.attributes) {
-      if (name !== 'entity' && name !== 'xmlns' && tag.attributes[name]?.prefix !== 'xmlns') this.plain = false;
-    }
+    // Composition moves a language from the root to what it speaks for.
+    if (tag.attributes['xml:lang'] !== undefined) this.plain = false;
   }
 
   private openItem(tag: SaxesTagNS): void {

@@ -180,7 +180,7 @@ const rewritten: [what: string, body: string][] = [
     presence(`${tuple('t')}<dm:person id="a"><rpid:mood id="a"/></dm:person>`, dm + rpid),
   ],
   ['has a person without id', presence(`${tuple('a')}<dm:person/>`, dm)],
-  ['has another attribute on the root', presence(tuple('a'), ' xml:lang="de"')],
+  ['has a language on the root', presence(tuple('a'), ' xml:lang="de"')],
   [
     'uses another prefix for RPID',
     presence(tuple('a', 'open', '<r:class xmlns:r="urn:ietf:params:xml:ns:pidf:rpid"/>')),
