@@ -43,6 +43,8 @@ export interface FunctionOutline {
 
 /** What the sandbox side is told once. Crosses as JSON. */
 export interface Outline {
+  /** All loaded modules, those without functions too. */
+  readonly modules: readonly string[];
   readonly functions: readonly FunctionOutline[];
   readonly requestFields: readonly string[];
   readonly replyFields: readonly string[];
@@ -64,6 +66,7 @@ export function outlineFunctions(table: FunctionTable): FunctionOutline[] {
 
 export function outline(table: FunctionTable, maxTurns: number): Outline {
   return {
+    modules: [...table.keys()],
     functions: outlineFunctions(table),
     requestFields: requestFields.map((field) => field.name),
     replyFields: replyFields.map((field) => field.name),

@@ -70,7 +70,7 @@ export class ScriptRunner {
 
   runReply(message: SipResponse, flow: Flow): void {
     if (!this.hasReplyRoute) return;
-    this.#script.runReply({ title: 'reply_route', response: { message, flow } }, this.#start());
+    this.#script.runReply({ title: 'reply_route', response: { message, flow } }, message.status, this.#start());
   }
 
   hasEventRoute(name: string): boolean {

@@ -1,11 +1,12 @@
 // Owns one vm2 sandbox with one script in it, and the laying out and taking of plain values on the server's side.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VM } from 'vm2';
 import type { CompiledFiles } from './compile';
 import type { Outline } from './facade';
 import type { Plain } from './fields';
-import type { createInside, Inside, Outside } from './sandbox-side';
+import type { Inside, Outside } from './inside/border';
+import type { createInside } from './inside/world';
 
 /** How long the top level of a script may take to run, in ms. Functions called later are bounded by their loop turns. */
 const loadTimeout = 2000;
@@ -23,14 +24,16 @@ export interface Loaded {
 }
 
 export class Sandbox {
+  readonly #vm = new VM({ eval: false, wasm: false });
+  readonly #main: string;
   readonly #inside: Inside;
   #out: (Plain | undefined)[] = [];
   #laidOut = 0;
 
   /** The functions of `outside` are called from the sandbox; `next` is the sandbox's own. */
   constructor(compiled: CompiledFiles, outline: Outline, outside: Omit<Outside, 'next'>) {
-    const vm = new VM({ eval: false, wasm: false });
-    const create: typeof createInside = vm.run(sandboxSide());
+    this.#main = compiled.main;
+    const create: typeof createInside = this.#vm.run(insideSource());
     const inside = create({ ...outside, next: () => this.#out[this.#laidOut++] });
     // Each look at a property of an object of the sandbox crosses the border: once is enough.
     this.#inside = {
@@ -49,16 +52,11 @@ export class Sandbox {
     this.layOut(JSON.stringify(outline));
     this.#inside.open();
     for (const file of compiled.files.values()) {
-      const body = vm.run(wrapper(file.code), file.name);
+      const body = this.#vm.run(wrapper(file.code), file.name);
       this.#inside.define(file.name, body, JSON.stringify(Object.fromEntries(file.imports)));
     }
     this.take = this.#inside.take;
-    this.#vm = vm;
-    this.#main = compiled.main;
   }
-
-  readonly #vm: VM;
-  readonly #main: string;
 
   /** The next value that the sandbox has laid out. */
   readonly take: () => Plain | undefined;
@@ -91,8 +89,8 @@ export class Sandbox {
     this.#inside.request();
   }
 
-  reply(run: number): void {
-    this.layOut(run);
+  reply(run: number, status: number): void {
+    this.layOut(run, status);
     this.#inside.reply();
   }
 
@@ -125,10 +123,29 @@ export class Sandbox {
   }
 }
 
-let sandboxSideText: string | undefined;
+let insideText: string | undefined;
 
-/** The compiled text of sandbox-side.ts, which lies beside the compiled text of this file, as an expression. */
-function sandboxSide(): string {
-  sandboxSideText ??= readFileSync(join(__dirname, 'sandbox-side.js'), 'utf8');
-  return `((exports) => {${sandboxSideText}\nreturn exports.createInside;})({})`;
+/**
+ * An expression that gives `createInside`: the compiled text of the files of `inside/`, and a `require` for them. They lie
+ * beside the compiled text of this file, and are read and never required, because they belong to the other side.
+ */
+function insideSource(): string {
+  if (insideText !== undefined) return insideText;
+  const folder = join(__dirname, 'inside');
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .map(
+      (name) =>
+        `'./${name.slice(0, -'.js'.length)}': (exports, require) => {${readFileSync(join(folder, name), 'utf8')}\n}`,
+    );
+  insideText = `(() => {
+    const files = {${files.join(',')}};
+    const loaded = {};
+    const require = (name) => {
+      if (!(name in loaded)) files[name](loaded[name] = {}, require);
+      return loaded[name];
+    };
+    return require('./world').createInside;
+  })()`;
+  return insideText;
 }

@@ -68,8 +68,8 @@ export class Script implements Whereabouts {
     this.#sandbox.request(this.#begin(subject, now).id, method);
   }
 
-  runReply(subject: RunSubject, now: number): void {
-    this.#sandbox.reply(this.#begin(subject, now).id);
+  runReply(subject: RunSubject, status: number, now: number): void {
+    this.#sandbox.reply(this.#begin(subject, now).id, status);
   }
 
   runEvent(name: string, fields: object, subject: RunSubject, now: number): void {

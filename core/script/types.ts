@@ -1,21 +1,15 @@
 // Owns the types of scripts: what an editor reads to know `rollcall` and the functions of the loaded modules.
 import type { ScriptArg, ScriptFunction } from '../module/function';
-import { rollcallFunctions } from './facade';
+import { type FunctionTable, rollcallFunctions } from './facade';
 import { type Field, replyFields, requestFields } from './fields';
 
-/** What is said about a module and its functions. */
-export interface DescribedModule {
-  readonly summary: string;
-  readonly functions: Readonly<Record<string, ScriptFunction>>;
-}
-
-/** The text of `rollcall.d.ts` for these modules. The same modules give the same text. */
-export function generateTypes(modules: ReadonlyMap<string, DescribedModule>): string {
-  const blocks = [...modules]
-    .filter(([, { functions }]) => Object.keys(functions).length > 0)
+/** The text of `rollcall.d.ts` for the functions of these modules. The same functions give the same text. */
+export function generateTypes(table: FunctionTable): string {
+  const blocks = [...table]
+    .filter(([, functions]) => Object.keys(functions).length > 0)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, module]) => moduleBlock(name, module));
-  return `${[header, rollcallBlock(), ...blocks].join('\n')}`;
+    .map(([name, functions]) => moduleBlock(name, functions));
+  return [header, rollcallBlock(), ...blocks].join('\n');
 }
 
 const header = `// Generated from the modules' declarations: what routing scripts can import. Do not edit.
@@ -67,15 +61,14 @@ function properties(fields: readonly Field[]): string {
   return fields.map(({ name, type, doc }) => `    /** ${doc} */\n    readonly ${name}: ${type};`).join('\n');
 }
 
-function moduleBlock(name: string, { summary, functions }: DescribedModule): string {
+function moduleBlock(name: string, functions: Readonly<Record<string, ScriptFunction>>): string {
   const names = Object.keys(functions).toSorted();
   const usesRequest = names.some((key) => functions[key]?.args.some((arg) => arg.type === 'request'));
   const declared = names.flatMap((key) => {
     const declaration = functions[key];
     return declaration === undefined ? [] : overloads(key, declaration);
   });
-  return `/** ${comment(summary)} */
-declare module '${name}' {
+  return `declare module '${name}' {
 ${usesRequest ? `  import type { Request } from 'rollcall';\n\n` : ''}${declared.join('\n')}
 }
 `;
