@@ -1,5 +1,5 @@
 // Owns what is known in memory about one dialog's NOTIFYs: the last CSeq, the one in flight, what waits behind it.
-import type { ClientTransaction, WheelTimer } from '../../../core/api';
+import type { ClientTransaction, Flow, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import { cseqCeiling, type Resource, type Subscription } from '../resource';
 import type { NotifyFrame } from './message';
@@ -23,8 +23,8 @@ export interface Channel {
   failures: number;
   transaction: ClientTransaction | undefined;
   timer: WheelTimer | undefined;
-  /** The fixed part of its NOTIFYs and what it was made of. */
-  frame: { readonly of: Subscription; readonly made: NotifyFrame } | undefined;
+  /** The fixed part of its NOTIFYs and the way they take, as long as the dialog is as it was when they were made. */
+  prepared: { readonly of: Subscription; readonly frame: NotifyFrame; readonly flow: Flow } | undefined;
 }
 
 /**
@@ -43,7 +43,7 @@ export function newChannel(resource: Resource, subscription: Subscription): Chan
     failures: 0,
     transaction: undefined,
     timer: undefined,
-    frame: undefined,
+    prepared: undefined,
   };
 }
 

@@ -1,5 +1,5 @@
 // Owns the NOTIFYs: one in flight per dialog, what changes meanwhile goes into the next, failures by the policy.
-import type { ClientOutcome, Clock, EventRouteInput, Logger, SipServices } from '../../../core/api';
+import type { ClientOutcome, Clock, EventRouteInput, Flow, Logger, SipServices } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { changesDocument, type Decide, type Notice, type ResourceChange } from '../changes';
 import { dropSubscription, notifyAgain } from '../decide/subscribe';
@@ -135,6 +135,10 @@ export class Notifier {
     }
     channel.state = 'flying';
     channel.again = false;
+    if (channel.prepared?.of === subscription && channel.prepared.flow.open) {
+      this.launch(channel, subscription, channel.prepared.flow);
+      return;
+    }
     let flow: ReturnType<typeof flowFor>;
     try {
       flow = flowFor(subscription, this.options.sip);
@@ -152,16 +156,17 @@ export class Notifier {
     }
   }
 
-  private launch(channel: Channel, subscription: Subscription, flow: Awaited<ReturnType<typeof flowFor>>): void {
+  private launch(channel: Channel, subscription: Subscription, flow: Flow): void {
     const { sip, clock } = this.options;
     const cseq = ++channel.cseq;
     const last = channel.end !== undefined;
     const content = this.contents.next(channel, subscription, cseq, clock.now());
     const state = subscriptionState(subscription, channel.end?.reason, clock.now());
-    if (channel.frame?.of !== subscription) {
-      channel.frame = { of: subscription, made: frameOf(subscription, channel.resource.key.event, sip.userAgent) };
+    if (channel.prepared?.of !== subscription || channel.prepared.flow !== flow) {
+      const frame = frameOf(subscription, channel.resource.key.event, sip.userAgent);
+      channel.prepared = { of: subscription, frame, flow };
     }
-    const frame = channel.frame.made;
+    const { frame } = channel.prepared;
     channel.transaction = sip.transactions.request({
       flow,
       render: (via) => notifyBytes(frame, via, cseq, state, content),
