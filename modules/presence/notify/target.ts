@@ -33,8 +33,12 @@ export function flowFor(subscription: Subscription, sip: SipServices): Flow | Pr
   }
   const nextHop = nextHopOf(subscription);
   if (!nextHop) return Promise.reject(new Error('no usable Contact'));
-  if (source?.protocol === 'udp' && subscription.routes === '' && !isAt(nextHop, source.remote.address)) {
-    const back = sip.transports.findFlow(subscription.source);
+  if (source?.protocol === 'udp' && subscription.routes === '') {
+    const atSource = isAt(nextHop, source.remote.address) && (nextHop.port ?? 5060) === source.remote.port;
+    const back =
+      atSource || isElsewhere(nextHop, source.remote.address)
+        ? sip.transports.findFlow(subscription.source)
+        : undefined;
     if (back) return back;
   }
   const local = localOf(subscription);
@@ -46,12 +50,19 @@ function nextHopOf({ contact, routes }: Subscription): SipUri | undefined {
   return parseUri(first === undefined ? contact : (parseNameAddr(first)?.uri ?? ''));
 }
 
-/** Whether a URI names the host at `address`, as far as that can be told without DNS: another name may be the same host. */
 function isAt(uri: SipUri, address: string): boolean {
-  const host = uri.host.startsWith('[') ? uri.host.slice(1, -1) : uri.host.toLowerCase();
-  if (host === address) return true;
-  const numeric = host.includes(':') || /^[0-9.]+$/.test(host);
-  return !numeric && !host.endsWith('.invalid');
+  return uri.scheme === 'sip' && (uri.params.get('transport') ?? 'udp') === 'udp' && bareHost(uri) === address;
+}
+
+/** Whether a URI certainly names another host than the one at `address`: a name that DNS knows may well be the same. */
+function isElsewhere(uri: SipUri, address: string): boolean {
+  const host = bareHost(uri);
+  if (host === address) return false;
+  return host.includes(':') || /^[0-9.]+$/.test(host) || host.endsWith('.invalid');
+}
+
+function bareHost({ host }: SipUri): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host.toLowerCase();
 }
 
 function localOf({ socket }: Subscription) {
