@@ -82,7 +82,8 @@ export class Resolver {
     wanted: Protocol | undefined,
     secure: boolean,
   ): Promise<readonly Named[]> {
-    if (port !== undefined || (await this.#answers.isLocal(name))) return [at(name, port, wanted ?? this.#plain(secure))];
+    if (port !== undefined || (await this.#answers.isLocal(name)))
+      return [at(name, port, wanted ?? this.#plain(secure))];
     const known = services.filter(({ protocol }) => this.#can(protocol));
     const usable = known.filter((service) => (wanted ? service.protocol === wanted : service.secure || !secure));
     const chosen = wanted ? undefined : await this.#byNaptr(name, usable);
