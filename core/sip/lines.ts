@@ -49,6 +49,7 @@ export class HeaderLines implements ByteText {
     const limit = Math.min(bytes.length, limits.maxHeadBytes);
     let fault: LineFault | undefined;
     let i = this.start;
+    let carriageReturn = nextReturn(text, i);
     while (i < bytes.length) {
       const first = bytes[i];
       if (first === 0x0a || (first === 0x0d && bytes[i + 1] === 0x0a)) break;
@@ -65,6 +66,10 @@ export class HeaderLines implements ByteText {
         if (this.count === limits.maxHeaders) return 'count';
         this.add(i, headerNumber(bytes, i, nameEnd), fold, colon + 1);
       } else fault = 'line';
+      for (; carriageReturn < next; carriageReturn = nextReturn(text, carriageReturn + 1)) {
+        // A bare CR ends a line for some parsers: nothing that holds one is copied into a message of ours.
+        if (bytes[carriageReturn + 1] !== 0x0a) fault = 'line';
+      }
       i = next;
       this.end = i;
     }
@@ -194,6 +199,14 @@ export function faultError(fault: LineFault | undefined): SipError | undefined {
 
 function isBlank(code: number | undefined): boolean {
   return code === 0x20 || code === 0x09;
+}
+
+/** The offset of the next CR at or after `start`, or the end of the text. */
+function nextReturn(text: string, start: number): number {
+  const carriageReturn = text.indexOf('\r', start);
+  const end = carriageReturn === -1 ? text.length : carriageReturn;
+  charge(end - start);
+  return end;
 }
 
 /** The offset after the next LF at or after `start`, or the end of the text. */

@@ -5,6 +5,7 @@ import { skipKeepAlive } from './frame';
 import { defaultLimits, faultError, HeaderLines, type Limits } from './lines';
 import { H, headerName } from './names';
 import { charge, DIGIT, decimal, isClass, skipClass, TOKEN, URI } from './text';
+import { readUri, type SipUri } from './uri';
 
 export { type CSeq, SipMessage } from './fields';
 export { defaultLimits, type Limits } from './lines';
@@ -21,11 +22,18 @@ export class SipRequest extends SipMessage {
     /** The Request-URI as text. */
     readonly uri: string,
     readonly version: string,
+    private readonly parsedUri: SipUri | undefined,
     lines: HeaderLines,
     startLine: number,
     body: Buffer,
   ) {
     super(lines, startLine, body);
+  }
+
+  /** The Request-URI taken apart. @throws SipError 400 when it is no URI, which only the `replyTo` of a bad message has */
+  get requestUri(): SipUri {
+    if (this.parsedUri === undefined) throw new SipError(400, 'Bad Request-URI');
+    return this.parsedUri;
   }
 }
 
@@ -47,7 +55,10 @@ export class SipResponse extends SipMessage {
 export type Parsed =
   | { kind: 'request'; message: SipRequest }
   | { kind: 'response'; message: SipResponse }
-  /** To be answered `status reason` through `replyTo`; when that is undefined (a response, an ACK, no way back) to be dropped. */
+  /**
+   * To be answered `status reason` through `replyTo`, or dropped when that is undefined: a response, an ACK, or no Via and
+   * CSeq to send back. The typed getters of `replyTo` may throw; `buildReply` copies what is there.
+   */
   | { kind: 'bad'; reason: string; status: number; replyTo: SipRequest | undefined }
   /** Keep-alives: nothing but CR, LF and NUL. */
   | { kind: 'noise' };
@@ -57,24 +68,28 @@ interface StartLine {
   response: boolean;
   method: string;
   uri: string;
+  uriStart: number;
   version: string;
   status: number;
   reason: string;
   fault: SipError | undefined;
 }
 
-/** Headers without which no request can be answered, RFC 3261 §8.1.1. */
-const mandatory = bits(H.via, H.from, H.to, H.callId, H.cseq);
+/** A client finds the transaction of a reply by Via and CSeq (RFC 3261 §17.1.3): without them it is not worth sending. */
+const answerable = bits(H.via, H.cseq);
 /** Headers that contradict themselves when they stand twice. */
 const once = bits(H.from, H.to, H.callId, H.cseq, H.maxForwards);
+
+/** What a Request-URI may name here; RFC 3261 §8.2.2.1 wants 416 for all else. */
+const schemes = new Set(['sip', 'sips', 'tel', 'pres', 'im']);
 
 function bits(...numbers: number[]): number {
   return numbers.reduce((set, number) => set | (1 << number), 0);
 }
 
 /**
- * Takes one datagram, or one framed message of a stream, apart. Checks what every message needs (start line, Via, From, To,
- * Call-ID, CSeq, Content-Length); all else is read when asked for. Never throws, and works in the time of its size.
+ * Takes one datagram, or one framed message of a stream, apart. Checks what every message needs (start line, topmost Via,
+ * From, To, Call-ID, CSeq, Content-Length); all else is read when asked for. Never throws, and works in the time of its size.
  */
 export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Parsed {
   const start = skipKeepAlive(bytes, 0);
@@ -94,16 +109,22 @@ export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Par
       problem = error;
     }
   }
-  const answerable = !line.response && line.method !== 'ACK' && lines.hasAll(mandatory);
-  const replyTo = answerable ? new SipRequest(line.method, line.uri, line.version, lines, start, noBody) : undefined;
+  const wayBack = !line.response && line.method !== 'ACK' && lines.hasAll(answerable);
+  const replyTo = wayBack
+    ? new SipRequest(line.method, line.uri, line.version, undefined, lines, start, noBody)
+    : undefined;
   return { kind: 'bad', reason: problem.reason, status: problem.status, replyTo };
 }
 
 function readRequest(line: StartLine, lines: HeaderLines, start: number, bytes: Buffer): Parsed {
   const body = readBody(lines, bytes);
-  const message = new SipRequest(line.method, line.uri, line.version, lines, start, body);
+  const uri = readUri(lines, line.uriStart, line.uriStart + line.uri.length);
+  const message = new SipRequest(line.method, line.uri, line.version, uri, lines, start, body);
   checkHeaders(message, lines);
   if (message.cseq.method !== line.method) throw new SipError(400, 'CSeq Method Does Not Match');
+  const { scheme, headers } = message.requestUri;
+  if (!schemes.has(scheme)) throw new SipError(416, 'Unsupported URI Scheme');
+  if (headers !== '') throw new SipError(400, 'Bad Request-URI');
   return { kind: 'request', message };
 }
 
@@ -139,6 +160,7 @@ function parseStartLine(bytes: Buffer, text: string, start: number, end: number)
     response: false,
     method: '',
     uri: '',
+    uriStart: 0,
     version: 'SIP/2.0',
     status: 0,
     reason: '',
@@ -165,6 +187,7 @@ function parseRequestLine(
   line.method = text.slice(start, methodEnd);
   const uriEnd = skipClass(bytes, methodEnd + 1, end, URI);
   line.uri = text.slice(methodEnd + 1, uriEnd);
+  line.uriStart = methodEnd + 1;
   const version = text.slice(uriEnd + 1, end);
   if (methodEnd === start || bytes[methodEnd] !== 0x20) line.fault = new SipError(400, 'Bad Request Line');
   else if (uriEnd === methodEnd + 1 || bytes[uriEnd] !== 0x20) line.fault = new SipError(400, 'Bad Request-URI');

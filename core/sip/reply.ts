@@ -24,10 +24,10 @@ export function buildReply(request: SipRequest, status: number, reason: string, 
   let head = `SIP/2.0 ${status} ${oneLine(reason)}\r\nVia: ${topVia(request)}\r\n`;
   const vias = request.headers('Via');
   for (let i = 1; i < vias.length; i++) head += `Via: ${vias[i]}\r\n`;
-  head += `From: ${request.header('From') ?? ''}\r\n`;
-  head += `To: ${taggedTo(request, options.toTag)}\r\n`;
-  head += `Call-ID: ${request.header('Call-ID') ?? ''}\r\n`;
-  head += `CSeq: ${request.header('CSeq') ?? ''}\r\n`;
+  head += copied(request, 'From');
+  head += taggedTo(request, options.toTag);
+  head += copied(request, 'Call-ID');
+  head += copied(request, 'CSeq');
   if (options.headers !== undefined) head += options.headers;
   const body = options.body;
   if (body === undefined || body.length === 0) return Buffer.from(`${head}Content-Length: 0\r\n\r\n`, 'latin1');
@@ -39,14 +39,20 @@ export function buildReply(request: SipRequest, status: number, reason: string, 
   return bytes;
 }
 
-/** The To of the reply. One that cannot be read goes back as it came. */
+/** A header line as it came; nothing for a bad request that has none. */
+function copied(request: SipRequest, name: string): string {
+  const value = request.header(name);
+  return value === undefined ? '' : `${name}: ${value}\r\n`;
+}
+
+/** The To line of the reply, with our tag when it has none. One that cannot be read goes back as it came. */
 function taggedTo(request: SipRequest, toTag: string | undefined): string {
-  const to = request.header('To') ?? '';
-  if (toTag === undefined) return to;
+  const line = copied(request, 'To');
+  if (toTag === undefined) return line;
   try {
-    return request.toTag === undefined ? `${to};tag=${toTag}` : to;
+    return request.toTag === undefined ? `${line.slice(0, -2)};tag=${toTag}\r\n` : line;
   } catch {
-    return to;
+    return line;
   }
 }
 
