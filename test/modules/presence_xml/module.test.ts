@@ -1,0 +1,62 @@
+// Holds what presence_xml offers to presence, and its parameters to its manual.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { ModuleContext } from '../../../core/api';
+import type { EventPackage, WatcherinfoFormat } from '../../../modules/presence/api';
+import presenceXml from '../../../modules/presence_xml';
+import { params } from '../../../modules/presence_xml/params';
+import { source } from '../../support/tree';
+import { alice, fixture, published } from './pidf';
+
+async function setUp(defaultExpires = 3600) {
+  const provided = new Map<string, unknown>();
+  const provide: ModuleContext['provide'] = (point, key, item) => provided.set(`${point.name} ${key}`, item);
+  const instance = await presenceXml.setup({ provide } as ModuleContext, { defaultExpires }, undefined);
+  return {
+    instance,
+    presence: provided.get('presence.event_packages presence') as EventPackage,
+    winfo: provided.get('presence.watcherinfo_formats application/watcherinfo+xml') as WatcherinfoFormat,
+  };
+}
+
+test('it offers event package presence as the seed and RFC 3856 want it', async () => {
+  const { presence } = await setUp();
+  assert.equal(presence.name, 'presence');
+  assert.equal(presence.subscribeStatus, 202);
+  assert.equal(presence.defaultExpires, 3600);
+  assert.deepEqual(presence.publishTypes, ['application/pidf+xml']);
+  assert.deepEqual(presence.notifyTypes, ['application/pidf+xml']);
+});
+
+test('what it checked it composes', async () => {
+  const { presence } = await setUp();
+  const publication = published(fixture('presload'));
+  assert.equal(presence.check(publication.body).ok, true);
+  assert.equal(presence.compose(alice, [publication]), publication.body);
+  assert.deepEqual(presence.check(presence.compose(alice, [])).ok, true);
+  assert.deepEqual(presence.check(Buffer.from('<presence/>')), {
+    ok: false,
+    reason: 'presence is not in namespace urn:ietf:params:xml:ns:pidf',
+  });
+});
+
+test('it offers the watcherinfo format', async () => {
+  const { winfo } = await setUp();
+  assert.equal(winfo.suffix, 'winfo');
+  assert.equal(winfo.type, 'application/watcherinfo+xml');
+  const document = { resource: alice, package: 'presence', version: 0, state: 'full', watchers: [] } as const;
+  assert.match(winfo.render(document).toString(), /<watcherinfo /);
+});
+
+test('a changed default_expires takes effect without a new setup', async () => {
+  const { instance, presence } = await setUp(1800);
+  assert.equal(presence.defaultExpires, 1800);
+  instance.configure?.({ defaultExpires: 600 });
+  assert.equal(presence.defaultExpires, 600);
+});
+
+test('the manual has every parameter with its default', () => {
+  const manual = source('modules/presence_xml/README.md');
+  for (const [name, { default: value }] of Object.entries(params))
+    assert.match(manual, new RegExp(`\`${name}\` .*${value}`));
+});
