@@ -5,6 +5,7 @@ import {
   type Guard,
   guardInsertSql,
   guardUpdateSql,
+  type Layout,
   layoutOf,
   plainColumns,
   positionOf,
@@ -22,6 +23,7 @@ import type { Job, Program, StatementText } from './protocol';
 
 /** A table's statements, made when first used. */
 interface TableBook {
+  readonly layout: Layout;
   readonly plain: readonly number[];
   put: number | undefined;
   delete: number | undefined;
@@ -51,15 +53,15 @@ export class StatementBook {
       for (const write of writes) {
         const { table } = write;
         const book = this.#book(table);
-        const layout = layoutOf(table);
+        const { layout } = book;
         if (write.op === 'put') {
           book.put ??= this.#learn({ sql: putSql(sqliteDialect, table), blob: layout.blob });
           packer.program.push(book.put);
-          for (let i = 0; i < write.row.length; i++) packer.add(write.row[i] ?? null, layout.blob[i] === true);
+          packer.addRow(write.row, layout.blob);
         } else if (write.op === 'delete') {
           book.delete ??= this.#learn({ sql: deleteSql(sqliteDialect, table), blob: blobsOf(table, layout.key) });
           packer.program.push(book.delete);
-          this.#packKey(packer, table, write.key);
+          packer.addAt(write.key, layout.key, layout.blob);
         } else this.#packUpdate(packer, book, write);
       }
     }
@@ -87,7 +89,7 @@ export class StatementBook {
   #packGuard(packer: Packer, guard: Guard): void {
     const { table, row } = guard;
     const book = this.#book(table);
-    const layout = layoutOf(table);
+    const { layout } = book;
     if (guard.expected === 0) {
       book.guardInsert ??= this.#learn({
         sql: guardInsertSql(sqliteDialect, table),
@@ -95,7 +97,7 @@ export class StatementBook {
         guard: { table: table.name, key: layout.key },
       });
       packer.program.push(book.guardInsert);
-      for (let i = 0; i < row.length; i++) packer.add(row[i] ?? null, layout.blob[i] === true);
+      packer.addRow(row, layout.blob);
       return;
     }
     let id = book.guardUpdate.get(guard.versionColumn);
@@ -127,21 +129,17 @@ export class StatementBook {
       book.update.set(shape, id);
     }
     packer.program.push(id);
-    const { blob } = layoutOf(table);
+    const { blob, key } = book.layout;
     for (const name in set) packer.add(set[name] ?? null, blob[positionOf(table, name)] === true);
-    this.#packKey(packer, table, update.key);
+    packer.addAt(update.key, key, blob);
     for (const name of compared) packer.add(where[name] ?? null, blob[positionOf(table, name)] === true);
-  }
-
-  #packKey(packer: Packer, table: Table, key: readonly Value[]): void {
-    const layout = layoutOf(table);
-    for (let i = 0; i < key.length; i++) packer.add(key[i] ?? null, layout.blob[layout.key[i] ?? 0] === true);
   }
 
   #book(table: Table): TableBook {
     let book = this.#tables.get(table);
     if (book === undefined) {
       book = {
+        layout: layoutOf(table),
         plain: plainColumns(table),
         put: undefined,
         delete: undefined,
@@ -175,6 +173,15 @@ class Packer {
   readonly program: Program = [];
   readonly #blobs: Uint8Array[] = [];
   #size = 0;
+
+  addRow(row: readonly Value[], blob: readonly boolean[]): void {
+    for (let i = 0; i < row.length; i++) this.add(row[i] ?? null, blob[i] === true);
+  }
+
+  /** Values of the columns at these positions. */
+  addAt(values: readonly Value[], positions: readonly number[], blob: readonly boolean[]): void {
+    for (let i = 0; i < values.length; i++) this.add(values[i] ?? null, blob[positions[i] ?? 0] === true);
+  }
 
   add(value: Value, blob: boolean): void {
     if (!blob) {
