@@ -157,7 +157,7 @@ class Inspector implements XmlSink {
     this.basic = undefined;
     const value = text.trim();
     if (value === 'open' || value === 'closed') this.saysBasic = true;
-    // baresip says so before it has registered; composition leaves it out, which RFC 3863 §4.1.4 allows.
+    // baresip says so before it has registered; composition leaves it out, for a status needs none (RFC 3863 §4.4).
     else if (value !== 'unknown') throw new XmlRefusal('basic is neither open nor closed');
     if (value !== text || value === 'unknown') this.plain = false;
   }

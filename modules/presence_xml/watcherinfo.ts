@@ -28,7 +28,7 @@ function attribute(name: string, value: string): string {
   return ` ${name}="${escapeAttribute(xmlSafe(value))}"`;
 }
 
-/** Both are xs:unsignedLong (RFC 3858 §4.6): whole seconds, and a clock that went back must not show. */
+/** Both are xs:unsignedLong (RFC 3858 §6): whole seconds, and a clock that went back must not show. */
 function seconds(name: string, value: number | undefined): string {
   return value === undefined ? '' : ` ${name}="${Math.max(0, Math.floor(value))}"`;
 }
