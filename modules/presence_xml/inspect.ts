@@ -1,4 +1,4 @@
-// Owns the check of a published PIDF document, made once per body: may it be stored, and may it be sent on as it is?
+// Owns the check of a published PIDF document, made once per body: may it be stored, and may it be sent on unchanged.
 import type { SaxesTagNS } from 'saxes';
 import {
   customaryPrefixes,
