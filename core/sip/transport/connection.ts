@@ -225,7 +225,8 @@ export class StreamConnection implements Connection {
     this.#open = false;
     this.#stopTimers();
     if (this.#lingerTimer) this.#host.wheel.cancel(this.#lingerTimer);
-    this.#host.connections.remove(this);
+    this.#host.connections.retire(this);
+    this.#host.connections.release(this);
   }
 
   #stopTimers(): void {

@@ -161,7 +161,7 @@ export class TransportLayer {
   /** Closes the listening sockets and every connection. */
   async close(): Promise<void> {
     await Promise.all(this.#points.map((point) => point.close()));
-    this.#connections.destroyAll();
+    this.#connections.shut();
   }
 
   #received(message: Received, flow: Flow): void {

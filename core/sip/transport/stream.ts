@@ -87,20 +87,33 @@ export class StreamTransport implements Transport {
       return Promise.reject(new Error(`too many connections to open ${where}`));
     }
     return new Promise((resolve, reject) => {
-      const failed = (error: Error) => {
-        wheel.cancel(timer);
-        socket.destroy();
-        reject(error);
-      };
       const socket = this.#sockets.connect(remote, localAddress, () => {
-        wheel.cancel(timer);
-        socket.off('error', failed);
         const ends = endsOf(socket);
-        if (!ends) failed(new Error(`${where} closed at once`));
-        else resolve(new StreamConnection(this.#host, this.protocol, socket, { ...ends, remote }, false));
+        if (!ends) {
+          socket.destroy();
+          return;
+        }
+        settled();
+        resolve(new StreamConnection(this.#host, this.protocol, socket, { ...ends, remote }, false));
       });
-      const timer = wheel.after(limits.connectTimeout, () => failed(new Error(`${where} does not answer`)));
-      socket.once('error', failed);
+      const timer = wheel.after(limits.connectTimeout, () => socket.destroy(new Error(`${where} does not answer`)));
+      let reason = new Error(`${where} closed at once`);
+      const remember = (error: Error) => {
+        reason = error;
+      };
+      const closed = () => {
+        settled();
+        reject(reason);
+      };
+      const settled = () => {
+        wheel.cancel(timer);
+        connections.release(socket);
+        socket.off('error', remember);
+        socket.off('close', closed);
+      };
+      connections.hold(socket, remote.address);
+      socket.on('error', remember);
+      socket.on('close', closed);
     });
   }
 }

@@ -348,6 +348,19 @@ describe('tcp transport', () => {
     assert.ok((await silent) instanceof Error);
   });
 
+  it('gives up a connection that is being opened when the layer closes, and opens none afterwards', async (t) => {
+    const h = harness(t);
+    const server = await streamServer(t);
+    const remote = { address: '127.0.0.1', port: server.port };
+    const opening = Promise.resolve(h.transports.flowTo('tcp', remote)).catch((error) => error);
+    assert.equal(h.transports.stats.connections, 1, 'it counts from the beginning');
+    await h.transports.close();
+    assert.match((await opening).message, /closed at once/);
+    await assert.rejects(async () => h.transports.flowTo('tcp', remote), /too many connections/);
+    assert.equal(h.wheel.size, 0);
+    assert.equal(h.transports.stats.connections, 0);
+  });
+
   it('closes listening sockets and connections when the layer closes', async (t) => {
     const { h, point, peer } = await connected(t);
     await h.transports.close();
