@@ -97,9 +97,8 @@ class Inspector implements XmlSink {
       this.statuses = 0;
       this.basics = 0;
     }
-    if (!idIsUnique(tag.uri, tag.local)) return;
-    if (id === '' && tag.uri !== RPID) this.plain = false;
-    else this.claim(id);
+    if (id !== '' && idIsUnique(tag.uri, tag.local)) this.claim(id);
+    else if (this.kind === 'person' || this.kind === 'device') this.plain = false;
   }
 
   private openInside(tag: SaxesTagNS, depth: number): void {

@@ -156,6 +156,10 @@ test('a body says for whom it can go out unchanged', () => {
   assert.equal(standsFor(fixture('sofia-open')), 'pres:alice@example.com');
 });
 
+test('elements of RPID beside the persons need no id', () => {
+  assert.equal(standsFor(presence(`${tuple('a')}<rpid:mood/><rpid:sphere/>`, rpid)), alice);
+});
+
 const rewritten: [what: string, body: string][] = [
   ['holds no tuple', presence('<note>x</note>')],
   ['holds no basic', presence('<tuple id="a"><status/></tuple>')],
