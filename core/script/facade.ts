@@ -6,7 +6,7 @@ import { replyFields, requestFields } from './fields';
 export type FunctionTable = ReadonlyMap<string, Readonly<Record<string, ScriptFunction>>>;
 
 /** Types that `rollcall` exports; nothing of them is left at run time. */
-export const rollcallTypes: readonly string[] = ['Request', 'Reply', 'RequestView', 'Event'];
+export const rollcallTypes: readonly string[] = ['Request', 'Reply', 'RequestView', 'Event', 'Message'];
 
 /** Functions that `rollcall` exports, with their declaration for the editor. The sandbox side implements them. */
 export const rollcallFunctions: ReadonlyMap<string, { readonly doc: string; readonly declaration: string }> = new Map([

@@ -1,14 +1,20 @@
 // Owns the types of scripts: what an editor reads to know `rollcall` and the functions of the loaded modules.
 import type { ScriptArg, ScriptFunction } from '../module/function';
-import { type FunctionTable, rollcallFunctions } from './facade';
+import { rollcallFunctions } from './facade';
 import { type Field, replyFields, requestFields } from './fields';
 
-/** The text of `rollcall.d.ts` for the functions of these modules. The same functions give the same text. */
-export function generateTypes(table: FunctionTable): string {
-  const blocks = [...table]
-    .filter(([, functions]) => Object.keys(functions).length > 0)
+/** What is said about a module and its functions. */
+export interface DescribedModule {
+  readonly summary: string;
+  readonly functions: Readonly<Record<string, ScriptFunction>>;
+}
+
+/** The text of `rollcall.d.ts` for these modules. The same modules give the same text. */
+export function generateTypes(modules: ReadonlyMap<string, DescribedModule>): string {
+  const blocks = [...modules]
+    .filter(([, { functions }]) => Object.keys(functions).length > 0)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, functions]) => moduleBlock(name, functions));
+    .map(([name, module]) => moduleBlock(name, module));
   return [header, rollcallBlock(), ...blocks].join('\n');
 }
 
@@ -61,14 +67,15 @@ function properties(fields: readonly Field[]): string {
   return fields.map(({ name, type, doc }) => `    /** ${doc} */\n    readonly ${name}: ${type};`).join('\n');
 }
 
-function moduleBlock(name: string, functions: Readonly<Record<string, ScriptFunction>>): string {
+function moduleBlock(name: string, { summary, functions }: DescribedModule): string {
   const names = Object.keys(functions).toSorted();
   const usesRequest = names.some((key) => functions[key]?.args.some((arg) => arg.type === 'request'));
   const declared = names.flatMap((key) => {
     const declaration = functions[key];
     return declaration === undefined ? [] : overloads(key, declaration);
   });
-  return `declare module '${name}' {
+  return `/** ${comment(summary)} */
+declare module '${name}' {
 ${usesRequest ? `  import type { Request } from 'rollcall';\n\n` : ''}${declared.join('\n')}
 }
 `;

@@ -1,0 +1,88 @@
+// Owns the checks of sanity, one function each: what is wrong with a request, as the answer to it (RFC 3261 §8.1.1, §8.2).
+import { parseContact, parseUri, SipError, type SipRequest } from '../../core/api';
+
+/** What a check may know beside the request. */
+export interface CheckOptions {
+  /** Sum of 1 Request-URI, 2 From, 4 To, 8 Contact. */
+  readonly uriChecks: number;
+  /** Supported option tags of Proxy-Require, lower case. */
+  readonly proxyRequire: ReadonlySet<string>;
+}
+
+/** A check throws SipError with the answer when the request fails it. */
+export type Check = (message: SipRequest, options: CheckOptions) => void;
+
+/** Schemes a Request-URI may have: those of telephone numbers and of presence beside SIP's own (RFC 3856 §5). */
+const schemes = ['sip', 'sips', 'tel', 'tels', 'pres', 'im', 'urn'];
+const transports = ['UDP', 'TCP', 'TLS', 'SCTP', 'TLS-SCTP', 'WS', 'WSS'];
+const required = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
+
+/** The checks by Kamailio's numbers, in Kamailio's order. */
+export const checks: ReadonlyMap<number, Check> = new Map<number, Check>([
+  [
+    1,
+    ({ version }) => {
+      if (version.toUpperCase() !== 'SIP/2.0') throw new SipError(505, 'Version Not Supported');
+    },
+  ],
+  [
+    2,
+    ({ uri }) => {
+      const scheme = uri.slice(0, Math.max(uri.indexOf(':'), 0)).toLowerCase();
+      if (!schemes.includes(scheme)) throw new SipError(416, 'Unsupported URI Scheme');
+    },
+  ],
+  [
+    4,
+    (message) => {
+      const missing = required.find((name) => message.header(name) === undefined);
+      if (missing !== undefined) throw new SipError(400, `Missing ${missing}`);
+    },
+  ],
+  // Reading the list of Via checks that each is SIP/2.0.
+  [8, (message) => void message.vias],
+  [
+    16,
+    (message) => {
+      if (!transports.includes(message.via.protocol)) throw new SipError(400, 'Bad Via Protocol');
+    },
+  ],
+  [
+    32,
+    (message) => {
+      if (message.cseq.method !== message.method) throw new SipError(400, 'CSeq Method Does Not Match');
+    },
+  ],
+  [64, (message) => void message.cseq.number],
+  [
+    128,
+    (message) => {
+      const length = message.header('Content-Length');
+      if (length !== undefined && Number(length) !== message.body.length) {
+        throw new SipError(400, 'Content-Length Mismatch');
+      }
+    },
+  ],
+  [256, (message) => void message.expires],
+  [
+    512,
+    (message, { proxyRequire }) => {
+      const unknown = message.items('Proxy-Require').filter((tag) => !proxyRequire.has(tag.toLowerCase()));
+      if (unknown.length > 0) throw new SipError(420, 'Bad Extension', `Unsupported: ${unknown.join(', ')}\r\n`);
+    },
+  ],
+  [1024, (message, { uriChecks }) => checkUris(message, uriChecks)],
+]);
+
+function checkUris(message: SipRequest, which: number): void {
+  if ((which & 1) !== 0 && parseUri(message.uri) === undefined) throw new SipError(400, 'Bad Request-URI');
+  if ((which & 2) !== 0 && parseUri(message.from.uri) === undefined) throw new SipError(400, 'Bad From URI');
+  if ((which & 4) !== 0 && parseUri(message.to.uri) === undefined) throw new SipError(400, 'Bad To URI');
+  if ((which & 8) === 0) return;
+  for (const value of message.headers('Contact')) {
+    const addresses = parseContact(value);
+    if (addresses?.every(({ uri }) => uri === '*' || parseUri(uri) !== undefined) !== true) {
+      throw new SipError(400, 'Bad Contact URI');
+    }
+  }
+}
