@@ -1,68 +1,22 @@
 // Owns what the way from a URI to addresses promises, RFC 3263 line by line, on a DNS made up for the test.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { DnsAnswers } from '../../../core/sip/answers';
-import { type DnsClient, parseHosts, type SrvAnswer, systemDns } from '../../../core/sip/dns';
+import type { SrvAnswer } from '../../../core/sip/dns';
 import { inOrder, Resolver, type ResolverOptions } from '../../../core/sip/resolver';
 import type { Protocol } from '../../../core/sip/transport/flow';
 import { parseUri } from '../../../core/sip/uri';
 import { ManualClock } from '../../support/clock';
+import { fakeDns, type Zone } from './fake-dns';
 
-/** Records by name: `A`, `AAAA`, `SRV` (priority weight port target), `NAPTR` (order preference flags service replacement). */
-type Zone = Record<string, Partial<Record<'A' | 'AAAA' | 'SRV' | 'NAPTR', string[]>>>;
-
-function fakeDns(zone: Zone, ttl = 60) {
-  const asked: string[] = [];
-  let failure: string | undefined;
-  const find = async (type: 'A' | 'AAAA' | 'SRV' | 'NAPTR', name: string) => {
-    asked.push(`${type} ${name}`);
-    const code = failure ?? (zone[name] === undefined ? 'ENOTFOUND' : zone[name]?.[type] ? undefined : 'ENODATA');
-    if (code !== undefined) throw Object.assign(new Error(code), { code });
-    return (zone[name]?.[type] ?? []).map((line) => line.split(' '));
-  };
-  const dns: DnsClient = {
-    naptr: async (name) =>
-      (await find('NAPTR', name)).map(([order, preference, flags = '', service = '', replacement = '']) => ({
-        order: Number(order),
-        preference: Number(preference),
-        flags,
-        service,
-        replacement,
-      })),
-    srv: async (name) =>
-      (await find('SRV', name)).map(([priority, weight, port, target = '']) => ({
-        priority: Number(priority),
-        weight: Number(weight),
-        port: Number(port),
-        name: target,
-      })),
-    addresses: async (name, family) =>
-      (await find(family === 4 ? 'A' : 'AAAA', name)).map(([address = '']) => ({ address, ttl })),
-    hosts: async (name) => (name === 'localhost' ? ['127.0.0.1', '::1'] : []),
-  };
-  return {
-    dns,
-    asked,
-    fail: (code: string | undefined) => {
-      failure = code;
-    },
-  };
-}
-
-function setUp(zone: Zone, options: Partial<ResolverOptions> = {}, ttl?: number) {
-  const clock = new ManualClock();
-  const fake = fakeDns(zone, ttl);
-  const resolver = new Resolver({ clock, dns: fake.dns, random: () => 0, ...options });
+function setUp(zone: Zone, options: Partial<ResolverOptions> = {}) {
+  const fake = fakeDns(zone);
+  const resolver = new Resolver({ clock: new ManualClock(), dns: fake.dns, random: () => 0, ...options });
   const resolve = async (text: string) => {
     const uri = parseUri(text);
     assert.ok(uri, text);
     return (await resolver.resolve(uri)).map(({ protocol, address, port }) => `${protocol} ${address} ${port}`);
   };
-  return { clock, resolve, ...fake };
+  return { resolve, ...fake };
 }
 
 const everything = () => true;
@@ -246,92 +200,5 @@ describe('the order of SRV records', () => {
     assert.ok(Math.abs(share('thirty') - 0.3) < 0.02, `${share('thirty')}`);
     assert.ok(Math.abs(share('sixty') - 0.6) < 0.02, `${share('sixty')}`);
     assert.ok(share('nought') > 0 && share('nought') < 0.02, 'weight 0 has a small chance');
-  });
-});
-
-describe('cached DNS answers', () => {
-  const zone: Zone = { 'example.com': { A: ['192.0.2.1'] } };
-
-  it('are kept for their TTL, at least 5 s and at most an hour, and asked for once however many wait', async () => {
-    for (const [ttl, kept] of [
-      [0, 5],
-      [60, 60],
-      [1_000_000, 3600],
-    ] as const) {
-      const { resolve, asked, clock } = setUp(zone, { supports: (_protocol, family) => family === 4 }, ttl);
-      await Promise.all([resolve('sip:example.com:1'), resolve('sip:example.com:2')]);
-      clock.set(clock.now() + kept * 1000 - 1);
-      await resolve('sip:example.com:1');
-      assert.equal(asked.length, 1);
-      clock.set(clock.now() + 1);
-      await resolve('sip:example.com:1');
-      assert.equal(asked.length, 2);
-    }
-  });
-
-  it('that there is nothing are kept for 30 s, failures for 5 s', async () => {
-    for (const [code, kept] of [
-      ['ENOTFOUND', 30],
-      ['ENODATA', 30],
-      ['ESERVFAIL', 5],
-      ['ETIMEOUT', 5],
-    ] as const) {
-      const { dns, asked, fail } = fakeDns(zone);
-      const clock = new ManualClock();
-      const answers = new DnsAnswers(dns, clock);
-      fail(code);
-      assert.deepEqual(await answers.addresses('example.com', 4), []);
-      fail(undefined);
-      clock.set(clock.now() + kept * 1000 - 1);
-      assert.deepEqual(await answers.addresses('example.com', 4), []);
-      clock.set(clock.now() + 1);
-      assert.deepEqual(await answers.addresses('example.com', 4), ['192.0.2.1']);
-      assert.equal(asked.length, 2);
-    }
-  });
-
-  it('are bounded in number, the oldest go first', async () => {
-    const answers = new DnsAnswers(fakeDns(zone).dns, new ManualClock());
-    for (let i = 0; i < 10_100; i++) await answers.srv(`_sip._udp.h${i}.example.com`);
-    assert.equal(answers.size, 10_000);
-  });
-
-  it('are not waited for without bound: 256 questions are on their way at most', async () => {
-    const { dns } = fakeDns(zone);
-    let asked = 0;
-    const dead: DnsClient = {
-      ...dns,
-      srv: () => {
-        asked++;
-        return new Promise(() => undefined);
-      },
-    };
-    const answers = new DnsAnswers(dead, new ManualClock());
-    for (let i = 0; i < 1000; i++) answers.srv(`_sip._udp.h${i}.example.com`);
-    assert.equal(asked, 256);
-    assert.deepEqual(await answers.srv('one.more'), []);
-  });
-});
-
-describe('the hosts file', () => {
-  it('is read as hosts(5) says', () => {
-    const hosts = parseHosts('# comment\n127.0.0.1\tlocalhost me # here\n\n::1 localhost\n10.0.0.1 ME\n10.0.0.2\n');
-    assert.deepEqual(hosts.get('localhost'), ['127.0.0.1', '::1']);
-    assert.deepEqual(hosts.get('me'), ['127.0.0.1', '10.0.0.1']);
-    assert.equal(hosts.size, 2);
-  });
-
-  it('is read again after 10 s, and may be missing; localhost is loopback even then', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'rollcall-hosts-'));
-    t.after(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'hosts');
-    const clock = new ManualClock();
-    const dns = systemDns(clock, file);
-    assert.deepEqual(await dns.hosts('box'), []);
-    assert.deepEqual(await dns.hosts('localhost'), ['::1', '127.0.0.1']);
-    writeFileSync(file, '10.0.0.1 box\n');
-    assert.deepEqual(await dns.hosts('box'), []);
-    clock.set(clock.now() + 10_001);
-    assert.deepEqual(await dns.hosts('box'), ['10.0.0.1']);
   });
 });

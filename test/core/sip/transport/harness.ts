@@ -3,11 +3,13 @@ import net from 'node:net';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '../../../../core/base/logger';
 import { TimerWheel } from '../../../../core/base/wheel';
+import { buildReply } from '../../../../core/sip/reply';
 import type { Flow, Protocol } from '../../../../core/sip/transport/flow';
 import { type ListenPoint, type Received, TransportLayer } from '../../../../core/sip/transport/layer';
 import type { TransportLimits } from '../../../../core/sip/transport/limits';
 import { ManualClock } from '../../../support/clock';
 import { RawPeer } from '../../../support/raw-peer';
+import { requestText } from '../../../support/wire';
 
 export interface Arrival {
   readonly received: Received;
@@ -82,4 +84,24 @@ export async function streamServer(
   });
   const bound = server.address();
   return { port: bound !== null && typeof bound === 'object' ? bound.port : 0, sockets, chunks };
+}
+
+/** A request of a peer whose Via is `via`. */
+export function message(via: string, parts: Partial<Parameters<typeof requestText>[0]> = {}): string {
+  return requestText({ method: 'PUBLISH', uri: 'sip:alice@localhost', via, ...parts });
+}
+
+/** A peer on a tcp connection, to a layer whose bad messages are answered as the transaction layer does it. */
+export async function connected(t: TestContext, limits: Partial<TransportLimits> = {}, address = '127.0.0.1') {
+  const h = harness(t, limits);
+  h.transports.onMessage((received, flow) => {
+    h.arrivals.push({ received, flow });
+    if (received.kind === 'bad' && received.replyTo) {
+      flow.send(buildReply(received.replyTo, received.status, received.reason));
+    }
+  });
+  const point = await h.listen('tcp', address);
+  const peer = await h.peer(point);
+  await until(() => h.transports.stats.connections > 0, 'the connection');
+  return { h, point, peer };
 }
