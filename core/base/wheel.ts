@@ -165,7 +165,7 @@ export class TimerWheel {
   #sleepUntil(tick: number): void {
     this.#wake();
     this.#wakeTick = tick;
-    const ms = Math.min(maxSleepMs, Math.max(0, Math.ceil(tick * tickMs - this.#elapsed)));
+    const ms = Math.min(maxSleepMs, Math.max(1, Math.ceil(tick * tickMs - this.#elapsed)));
     this.#handle = setTimeout(() => this.#turn(), ms);
     this.#handle.unref();
   }

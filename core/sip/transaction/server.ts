@@ -154,12 +154,13 @@ export class ServerTransactions {
     this.#wheel.after(this.#lifetime, () => {
       this.#sweeping = false;
       const oldest = this.#wheel.now() - this.#lifetime;
+      let requests = 0;
       for (const [key, work] of this.#working) {
         if (work.began > oldest) break;
         this.#working.delete(key);
-        const { method, callId } = work.request;
-        this.#log.warn({ callId, method }, 'a request was never answered');
+        requests++;
       }
+      if (requests > 0) this.#log.warn({ requests }, 'requests were never answered');
       if (this.#working.size > 0) this.#sweepLater();
     });
   }

@@ -109,7 +109,8 @@ export class TransportLayer {
 
   /**
    * A flow to `remote`. udp: through a listening socket of its family, the same one when `from` is given. Streams: the
-   * open connection to exactly that endpoint, else a new one; rejects with an Error when it cannot be opened.
+   * open connection to exactly that endpoint, else a new one. Rejects with an Error when there is no socket of the family,
+   * the connection cannot be opened or the protocol is unknown; never throws.
    */
   flowTo(protocol: Protocol, remote: Endpoint, from?: { local: Endpoint }): Flow | Promise<Flow> {
     const transport = this.#transports.get(protocol);

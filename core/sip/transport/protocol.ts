@@ -53,8 +53,8 @@ export interface Transport {
   /** Rejects when the address cannot be bound. */
   listen(address: string, port: number): Promise<ListenPoint>;
   /**
-   * A way to `remote`, from the local address of `from` where that matters. Rejects, or throws, with an Error when there
-   * is none.
+   * A way to `remote`, from the local address of `from` where that matters. Rejects with an Error when there is none;
+   * never throws.
    */
   flowTo(remote: Endpoint, from: Endpoint | undefined): Flow | Promise<Flow>;
   /** The flow of a stored key, as far as it still exists. */

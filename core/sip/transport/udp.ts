@@ -26,11 +26,11 @@ export class UdpTransport implements Transport {
     return point;
   }
 
-  /** @throws Error when no socket of that family is open */
-  flowTo(remote: Endpoint, from: Endpoint | undefined): Flow {
+  flowTo(remote: Endpoint, from: Endpoint | undefined): Flow | Promise<Flow> {
     const point = (from && this.#bound(from)) ?? this.#towards(remote.address);
-    if (!point) throw new Error(`no udp socket to send to ${remote.address} from`);
-    return new UdpFlow(point, remote);
+    return point
+      ? new UdpFlow(point, remote)
+      : Promise.reject(new Error(`no udp socket to reach ${remote.address} from`));
   }
 
   find(_key: string, local: Endpoint, remote: Endpoint): Flow | undefined {

@@ -172,17 +172,49 @@ describe('timer wheel', () => {
     assert.equal(late, 0);
   });
 
-  it('holds one Node timer whatever waits, none when nothing waits, and never keeps the process alive', () => {
-    const timeouts = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-    const before = timeouts();
+  it('holds one Node timer whatever waits, none when nothing waits, and never keeps the process alive', (t) => {
+    const set = t.mock.method(globalThis, 'setTimeout');
+    const clear = t.mock.method(globalThis, 'clearTimeout');
     const wheel = new TimerWheel(systemClock);
     wheel.start();
+    assert.equal(set.mock.callCount(), 0);
     const timers = [];
-    for (let i = 0; i < 1000; i++) timers.push(wheel.after(100_000 - i, () => {}));
-    // getActiveResourcesInfo lists what keeps the process alive: an unref'd timer is not there.
-    assert.equal(timeouts(), before);
-    for (const timer of timers) wheel.cancel(timer);
-    assert.equal(wheel.size, 0);
+    for (let i = 0; i < 1000; i++) timers.push(wheel.after(500 + i, () => {}));
+    assert.equal(set.mock.callCount(), 1);
+    wheel.after(100, () => {});
+    assert.equal(set.mock.callCount(), 2, 'an earlier one takes its place');
+    assert.ok(clear.mock.calls.some(({ arguments: [handle] }) => handle === set.mock.calls[0]?.result));
+    for (const { result } of set.mock.calls) assert.equal(result?.hasRef(), false);
+    wheel.stop();
+  });
+
+  it('sleeps a second at most, so that a jump of the clock is noticed', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = new ManualClock();
+    const wheel = new TimerWheel(clock);
+    wheel.start();
+    let ran = 0;
+    wheel.after(3_600_000, () => ran++);
+    clock.set(clock.now() + 4_000_000);
+    t.mock.timers.tick(1000);
+    assert.equal(ran, 1);
+    wheel.stop();
+  });
+
+  it('lets sockets have their turn when thousands of timers are due at once', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = new ManualClock();
+    const wheel = new TimerWheel(clock);
+    wheel.start();
+    let ran = 0;
+    for (let i = 0; i < 2500; i++) wheel.after(20, () => ran++);
+    clock.set(clock.now() + 30);
+    const counts = [];
+    for (const ms of [20, 1, 1, 1]) {
+      t.mock.timers.tick(ms);
+      counts.push(ran);
+    }
+    assert.deepEqual(counts, [1000, 2000, 2500, 2500]);
     wheel.stop();
   });
 });

@@ -255,7 +255,7 @@ describe('server transactions', () => {
     h.receive(text, flow);
     h.clock.advance(64_100, 100);
     assert.equal(h.layer.stats.working, 0);
-    assert.deepEqual(h.logged, ['a request was never answered']);
+    assert.deepEqual(h.logged, ['requests were never answered']);
     h.receive(text, flow);
     answer(h.handled[0]);
     assert.equal(h.layer.stats.working, 1, 'a late answer does not end the transaction that took its place');

@@ -123,10 +123,10 @@ describe('udp transport', () => {
     assert.equal((await h.transports.flowTo('udp', { address: '::1', port: 9 })).local.port, six.port);
   });
 
-  it('throws for a family without a socket', async (t) => {
+  it('rejects for a family without a socket', async (t) => {
     const h = harness(t);
     await h.listen('udp', '127.0.0.1');
-    assert.throws(() => h.transports.flowTo('udp', { address: '::1', port: 9 }), /no udp socket/);
+    await assert.rejects(async () => h.transports.flowTo('udp', { address: '::1', port: 9 }), /no udp socket/);
     assert.equal(h.transports.supports('udp', 4), true);
     assert.equal(h.transports.supports('udp', 6), false);
   });
