@@ -1,6 +1,6 @@
 // Owns the check of what callers hand in: every driver refuses the same changes, with the same words, before it does any work.
 import { RollcallError } from '../base/errors';
-import { type Change, ConstraintViolated, type Select, type Write } from './database';
+import { type Change, ConstraintViolated, isValue, type Select, type Write } from './database';
 import { type Column, layoutOf, positionOf, type Table, type Value } from './table';
 
 const smallValue = 8;
@@ -98,7 +98,7 @@ export function checkSelect(query: Select): void {
     const column = table.columns[positionOf(table, name)];
     const condition = query.where[name] ?? null;
     if (column === undefined) continue;
-    if (condition === null || typeof condition !== 'object' || condition instanceof Uint8Array) {
+    if (isValue(condition)) {
       weighValue(table, column, condition, false);
     } else if ('in' in condition) {
       if (condition.in.length > maxIn)

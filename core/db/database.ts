@@ -56,6 +56,10 @@ export type Condition =
   | { readonly atMost: number }
   | { readonly above: number };
 
+export function isValue(condition: Condition): condition is Value {
+  return condition === null || typeof condition !== 'object' || condition instanceof Uint8Array;
+}
+
 export interface Select {
   readonly table: Table;
   /** All conditions hold; `{}` takes every row. */

@@ -6,14 +6,16 @@ export type { GroupLimits, Result } from './group';
 export { defaultGroupLimits, GroupCommit } from './group';
 export type { FoundColumn, FoundTable, TablePlan } from './migrate';
 export { planTable } from './migrate';
-export type { Dialect, SelectText } from './sql';
+export type { Dialect } from './sql';
 export {
   deleteSql,
   guardInsertSql,
   guardUpdateSql,
   plainColumns,
   putSql,
+  selectShape,
   selectSql,
+  selectValues,
   updateShape,
   updateSql,
 } from './sql';

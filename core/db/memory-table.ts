@@ -1,5 +1,5 @@
 // Owns one table in memory: rows by primary key, a hash per declared index, selects that use them.
-import { type Condition, ConstraintViolated, type Select } from './database';
+import { type Condition, ConstraintViolated, isValue, type Select } from './database';
 import { keyOf, keyText, layoutOf, positionOf, type Row, type Table, type Value } from './table';
 
 /** Beyond it, looking at every row is the cheaper way. */
@@ -148,7 +148,7 @@ function combinations(positions: readonly number[], conditions: ReadonlyMap<numb
   for (const position of positions) {
     const condition = conditions.get(position);
     if (condition === undefined || condition === null) return undefined;
-    if (typeof condition !== 'object' || condition instanceof Uint8Array) {
+    if (isValue(condition)) {
       keys = keys.map((key) => key + keyText([condition]));
     } else if ('in' in condition) {
       const texts = [...new Set(condition.in.map((value) => keyText([value])))];
@@ -176,8 +176,7 @@ function own(value: Value): Value {
 }
 
 function holds(value: Value, condition: Condition): boolean {
-  if (condition === null || typeof condition !== 'object' || condition instanceof Uint8Array)
-    return equal(value, condition);
+  if (isValue(condition)) return equal(value, condition);
   if ('in' in condition) return condition.in.some((candidate) => value !== null && equal(value, candidate));
   if (typeof value !== 'number') return false;
   return 'atMost' in condition ? value <= condition.atMost : value > condition.above;

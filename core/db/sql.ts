@@ -1,6 +1,6 @@
 // Owns the SQL text that drivers share: each kind of write and query as one statement, its parameters in a known order.
-import type { Guard, Select, Update } from './database';
-import { layoutOf, positionOf, type Row, type Table, type Value } from './table';
+import { type Condition, type Guard, isValue, type Select, type Update } from './database';
+import { layoutOf, type Row, type Table, type Value } from './table';
 
 /** What differs between SQL databases. */
 export interface Dialect {
@@ -59,40 +59,60 @@ export function updateShape(update: Update): string {
   return shape;
 }
 
-export interface SelectText {
-  readonly sql: string;
-  readonly values: Row;
-}
-
-/** The number of placeholders of an `in` is rounded up, so that few different statements arise. */
-export function selectSql(dialect: Dialect, query: Select): SelectText {
+/** Parameters: `selectValues`. */
+export function selectSql(dialect: Dialect, query: Select): string {
   const { quote } = dialect;
-  const values: Value[] = [];
-  const conditions: string[] = [];
-  for (const [name, condition] of Object.entries(query.where)) {
-    positionOf(query.table, name);
-    if (condition === null || typeof condition !== 'object' || condition instanceof Uint8Array) {
-      conditions.push(is(dialect, name, condition));
-      if (condition !== null) values.push(condition);
-    } else if ('in' in condition) {
-      const slots = condition.in.length === 0 ? 0 : 2 ** Math.ceil(Math.log2(condition.in.length));
-      conditions.push(slots === 0 ? '0 = 1' : `${quote(name)} IN (${Array(slots).fill('?').join(', ')})`);
-      for (let i = 0; i < slots; i++) values.push(condition.in[Math.min(i, condition.in.length - 1)] ?? null);
-    } else {
-      const atMost = 'atMost' in condition;
-      conditions.push(`${quote(name)} ${atMost ? '<=' : '>'} ?`);
-      values.push(atMost ? condition.atMost : condition.above);
-    }
-  }
+  const conditions = Object.entries(query.where).map(([name, condition]) => conditionSql(dialect, name, condition));
   const columns = (query.columns ?? layoutOf(query.table).names).map(quote);
   let sql = `SELECT ${columns.join(', ')} FROM ${quote(query.table.name)}`;
   if (conditions.length > 0) sql += ` WHERE ${conditions.join(' AND ')}`;
   if (query.orderBy !== undefined) sql += ` ORDER BY ${quote(query.orderBy)}`;
-  if (query.limit !== undefined) {
-    sql += ' LIMIT ?';
-    values.push(query.limit);
+  if (query.limit !== undefined) sql += ' LIMIT ?';
+  return sql;
+}
+
+/** Queries of one table with the same shape have the same SQL. */
+export function selectShape(query: Select): string {
+  let shape = '';
+  for (const name in query.where) {
+    const condition = query.where[name] ?? null;
+    if (isValue(condition)) shape += condition === null ? `${name} null,` : `${name},`;
+    else if ('in' in condition) shape += `${name} ${slotsOf(condition.in)},`;
+    else shape += 'atMost' in condition ? `${name}<,` : `${name}>,`;
   }
-  return { sql, values };
+  if (query.orderBy !== undefined) shape += `|${query.orderBy}`;
+  if (query.limit !== undefined) shape += '|limit';
+  if (query.columns !== undefined) shape += `|${query.columns.join()}`;
+  return shape;
+}
+
+/** Calls back with each parameter and the column it is compared with, in the order of the SQL. */
+export function selectValues(query: Select, add: (value: Value, column: string | undefined) => void): void {
+  for (const name in query.where) {
+    const condition = query.where[name] ?? null;
+    if (isValue(condition)) {
+      if (condition !== null) add(condition, name);
+    } else if ('in' in condition) {
+      const last = condition.in.length - 1;
+      for (let i = 0; i < slotsOf(condition.in); i++) add(condition.in[Math.min(i, last)] ?? null, name);
+    } else add('atMost' in condition ? condition.atMost : condition.above, name);
+  }
+  if (query.limit !== undefined) add(query.limit, undefined);
+}
+
+function conditionSql(dialect: Dialect, name: string, condition: Condition): string {
+  if (isValue(condition)) return is(dialect, name, condition);
+  const column = dialect.quote(name);
+  if ('in' in condition) {
+    const slots = slotsOf(condition.in);
+    return slots === 0 ? '0 = 1' : `${column} IN (${Array(slots).fill('?').join(', ')})`;
+  }
+  return `${column} ${'atMost' in condition ? '<=' : '>'} ?`;
+}
+
+/** Placeholders of an `in`, rounded up (the last value is repeated) so that few different statements arise. */
+function slotsOf(values: readonly Value[]): number {
+  return values.length === 0 ? 0 : 2 ** Math.ceil(Math.log2(values.length));
 }
 
 function insert(dialect: Dialect, table: Table): string {

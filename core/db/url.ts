@@ -95,11 +95,12 @@ function parseAuthority(text: string): { host: string; port: number } | string {
   const host =
     bracket >= 0 ? text.slice(1, bracket) : text.slice(0, text.includes(':') ? text.indexOf(':') : undefined);
   const rest = text.slice(bracket >= 0 ? bracket + 1 : host.length);
+  if (bracket < 0 && text.indexOf(':') !== text.lastIndexOf(':')) return 'must have an IPv6 address in brackets';
   if (host === '') return 'names no host';
   if (rest === '') return { host, port: mysqlPort };
   const port = Number(rest.slice(1));
   if (!/^:\d{1,5}$/.test(rest) || port < 1 || port > 65535) {
-    return 'must have a port from 1 to 65535 (an IPv6 address stands in brackets)';
+    return 'must have a port from 1 to 65535';
   }
   return { host, port };
 }

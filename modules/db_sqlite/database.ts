@@ -49,7 +49,7 @@ class SqliteDatabase implements Database {
   readonly url: string;
   readonly #log: Logger;
   readonly #maxWaiting: number;
-  readonly #tables: Table[] = [];
+  readonly #tables = new Map<string, Table>();
   readonly #group: GroupCommit;
   readonly #writer: ThreadLink;
   readonly #reader: ThreadLink;
@@ -72,7 +72,7 @@ class SqliteDatabase implements Database {
       new ThreadLink({
         startThread: () => startThread({ path: url.path, role, busyTimeout: options.busyTimeout }),
         clock: options.clock,
-        tables: () => (role === 'writer' ? this.#tables : []),
+        tables: () => (role === 'writer' ? [...this.#tables.values()] : []),
         onDeath: (cause) => {
           book.forget();
           this.#log.error({ url: this.url, err: cause }, `the database ${role} thread has ended; starting another`);
@@ -95,7 +95,7 @@ class SqliteDatabase implements Database {
   async prepare(tables: readonly Table[]): Promise<void> {
     for (const table of tables) layoutOf(table);
     await this.#writer.request({ kind: 'prepare', tables });
-    this.#tables.push(...tables);
+    for (const table of tables) this.#tables.set(table.name, table);
   }
 
   commit(change: Change): Promise<Outcome> {

@@ -11,7 +11,9 @@ import {
   positionOf,
   putSql,
   type Select,
+  selectShape,
   selectSql,
+  selectValues,
   type Table,
   type Update,
   updateShape,
@@ -30,13 +32,14 @@ interface TableBook {
   guardInsert: number | undefined;
   readonly guardUpdate: Map<string, number>;
   readonly update: Map<string, number>;
+  readonly select: Map<string, number>;
 }
 
 /** The statements one thread knows, by number, and the packing of jobs for it. */
 export class StatementBook {
   readonly #texts: StatementText[] = [];
+  readonly #ids = new Map<string, number>();
   readonly #tables = new WeakMap<Table, TableBook>();
-  readonly #selects = new Map<string, number>();
   #sent = 0;
 
   /** A new thread knows nothing: the next job brings every statement along. */
@@ -71,17 +74,21 @@ export class StatementBook {
   packSelects(queries: readonly Select[]): Job {
     const packer = new Packer();
     for (const query of queries) {
-      const { sql, values } = selectSql(sqliteDialect, query);
-      // Which values are blobs is part of the shape: two queries may differ in nothing else.
-      const blob = values.map((value) => value instanceof Uint8Array);
-      const shape = `${sql} ${blob.map(Number).join('')}`;
-      let id = this.#selects.get(shape);
+      const { select, layout } = this.#book(query.table);
+      const shape = selectShape(query);
+      let id = select.get(shape);
       if (id === undefined) {
-        id = this.#learn({ sql, blob });
-        this.#selects.set(shape, id);
+        const blob: boolean[] = [];
+        selectValues(query, (_, column) =>
+          blob.push(column !== undefined && layout.blob[layout.position.get(column) ?? 0] === true),
+        );
+        id = this.#learn({ sql: selectSql(sqliteDialect, query), blob });
+        select.set(shape, id);
       }
       packer.program.push(id);
-      for (let i = 0; i < values.length; i++) packer.add(values[i] ?? null, blob[i] === true);
+      selectValues(query, (value, column) => {
+        packer.add(value, column !== undefined && layout.blob[layout.position.get(column) ?? 0] === true);
+      });
     }
     return this.#job(packer, queries.length);
   }
@@ -146,14 +153,22 @@ export class StatementBook {
         guardInsert: undefined,
         guardUpdate: new Map(),
         update: new Map(),
+        select: new Map(),
       };
       this.#tables.set(table, book);
     }
     return book;
   }
 
+  /** A module that was reloaded brings its tables as new objects; their statements are the old ones. */
   #learn(text: StatementText): number {
-    return this.#texts.push(text) - 1;
+    const name = `${text.sql} ${text.blob.map(Number).join('')}`;
+    let id = this.#ids.get(name);
+    if (id === undefined) {
+      id = this.#texts.push(text) - 1;
+      this.#ids.set(name, id);
+    }
+    return id;
   }
 
   #job(packer: Packer, count: number): Job {

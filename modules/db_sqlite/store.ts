@@ -12,35 +12,42 @@ const shrinkPeriod = 10_000;
 /** ms such an attempt may wait for readers. */
 const shrinkPatience = 100;
 
+interface Played {
+  readonly stale: number[];
+  readonly failed: { change: number; fault: Fault }[];
+}
+
 export class Store {
   readonly #options: ThreadOptions;
+  readonly #openFile: (options: ThreadOptions) => Sqlite;
   readonly #texts: StatementText[] = [];
-  readonly #tables: Table[] = [];
+  readonly #tables = new Map<string, Table>();
   #db: Sqlite | undefined;
   #identity: string | undefined;
   #prepared: Statement<Value[], Value[]>[] = [];
   #nextShrink = 0;
 
-  constructor(options: ThreadOptions) {
+  constructor(options: ThreadOptions, open: (options: ThreadOptions) => Sqlite = openFile) {
     this.#options = options;
+    this.#openFile = open;
   }
 
   /** The writer opens the file and makes sure of the tables; a reader waits until it is needed, when the file is there. */
   open(tables: readonly Table[]): void {
-    this.#tables.push(...tables);
+    this.#remember(tables);
     if (this.#options.role === 'writer') this.#connect();
   }
 
   /** @throws RollcallError for a table that cannot be used; it is not asked for again then. */
   prepare(tables: readonly Table[]): void {
     this.#guarded((db) => prepareTables(db, tables, this.#options.path));
-    this.#tables.push(...tables);
+    this.#remember(tables);
   }
 
   /** One transaction. @throws when nothing of the job was stored */
   commit(job: Job): CommitAnswer {
     this.#texts.push(...job.statements);
-    return this.#guarded((db) => {
+    const answer = this.#guarded((db) => {
       try {
         return this.#transaction(db, job, false);
       } catch (error) {
@@ -49,6 +56,7 @@ export class Store {
         return this.#transaction(db, job, true);
       }
     });
+    return { ...answer, heldLog: this.#boundLog() };
   }
 
   /** One snapshot. */
@@ -77,38 +85,37 @@ export class Store {
     db.close();
   }
 
-  #transaction(db: Sqlite, job: Job, fenced: boolean): CommitAnswer {
+  #transaction(db: Sqlite, job: Job, fenced: boolean): Played {
     db.exec('BEGIN IMMEDIATE');
     try {
       const outcome = this.#play(db, job, fenced);
       db.exec('COMMIT');
-      return { ...outcome, heldLog: this.#boundLog(db) };
+      return outcome;
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');
       throw error;
     }
   }
 
-  #play(db: Sqlite, job: Job, fenced: boolean): { stale: number[]; failed: { change: number; fault: Fault }[] } {
+  #play(db: Sqlite, job: Job, fenced: boolean): Played {
     const cursor = new Cursor(job);
-    const stale: number[] = [];
-    const failed: { change: number; fault: Fault }[] = [];
+    const played: Played = { stale: [], failed: [] };
     const poisoned = new Set<string>();
     for (let change = 0; change < job.count; change++) {
       const end = fenced ? this.#endOf(cursor) : 0;
       if (fenced) db.exec('SAVEPOINT change');
       try {
-        if (!this.#playChange(db, cursor, poisoned)) stale.push(change);
+        if (!this.#playChange(db, cursor, poisoned)) played.stale.push(change);
       } catch (error) {
         const fault = faultOf(error, this.#options.path);
         if (!fenced || fault.kind !== 'change') throw error;
         db.exec('ROLLBACK TO change');
-        failed.push({ change, fault });
+        played.failed.push({ change, fault });
         cursor.at = end;
       }
       if (fenced) db.exec('RELEASE change');
     }
-    return { stale, failed };
+    return played;
   }
 
   /** False: the change is stale, and nothing of it was stored. */
@@ -142,15 +149,18 @@ export class Store {
   }
 
   /** Bytes of the log if it could not be shrunk. Checkpoints keep it small unless another process reads without end. */
-  #boundLog(db: Sqlite): number | undefined {
-    if (performance.now() < this.#nextShrink) return undefined;
-    this.#nextShrink = performance.now() + shrinkPeriod;
+  #boundLog(): number | undefined {
+    const now = performance.now();
+    if (this.#db === undefined || now < this.#nextShrink) return undefined;
+    this.#nextShrink = now + shrinkPeriod;
     if (logBytes(this.#options.path) < heldLogBytes) return undefined;
-    db.pragma(`busy_timeout = ${shrinkPatience}`);
     try {
-      db.pragma('wal_checkpoint(TRUNCATE)');
+      this.#db.pragma(`busy_timeout = ${shrinkPatience}`);
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // The changes are stored all the same; the next attempt or the next commit meets the cause.
     } finally {
-      db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
+      this.#db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
     }
     const bytes = logBytes(this.#options.path);
     return bytes < heldLogBytes ? undefined : bytes;
@@ -173,9 +183,9 @@ export class Store {
     // Somebody who deletes or replaces the file takes it from under us, and what we wrote would be gone with the next start.
     if (this.#db !== undefined && identityOf(this.#options.path) !== this.#identity) this.close();
     if (this.#db !== undefined) return this.#db;
-    const db = openFile(this.#options);
+    const db = this.#openFile(this.#options);
     try {
-      if (this.#options.role === 'writer') prepareTables(db, this.#tables, this.#options.path);
+      if (this.#options.role === 'writer') prepareTables(db, [...this.#tables.values()], this.#options.path);
     } catch (error) {
       db.close();
       throw error;
@@ -183,6 +193,10 @@ export class Store {
     this.#identity = identityOf(this.#options.path);
     this.#db = db;
     return db;
+  }
+
+  #remember(tables: readonly Table[]): void {
+    for (const table of tables) this.#tables.set(table.name, table);
   }
 
   #disconnect(): void {
