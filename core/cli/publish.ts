@@ -125,13 +125,15 @@ async function keepPublished(
   once: boolean,
   terminal: Terminal,
 ): Promise<number> {
+  // Asked for before the first PUBLISH leaves: from then on Ctrl-C has something to take back.
+  const interrupted = once ? undefined : terminal.interrupted;
   const first = await publication.send(expires);
   terminal.out(describe(first.response, first.seconds));
   if (first.response.status >= 300) return 1;
-  if (once || expires === 0) return 0;
+  if (interrupted === undefined || expires === 0) return 0;
   terminal.out('Refreshing it until Ctrl-C.');
   let { seconds } = first;
-  while (await pause(refreshAfter(seconds), terminal.interrupted)) {
+  while (await pause(refreshAfter(seconds), interrupted)) {
     try {
       const again = await publication.send(expires);
       terminal.out(describe(again.response, again.seconds));

@@ -102,6 +102,7 @@ async function live(
   terminal: Terminal,
 ): Promise<{ code: number } | { wait: number }> {
   const over = new AbortController();
+  const { interrupted } = terminal; // asked for before the SUBSCRIBE leaves: from then on Ctrl-C has something to end
   let ending: Ending | undefined;
   subscription.ended.then((last) => {
     ending = last;
@@ -117,7 +118,7 @@ async function live(
     }
     if (expires === 0) return { code: await lastNotify(over.signal, terminal) };
     const due = refreshAfter(granted(response, expires));
-    if (await pause(due, AbortSignal.any([terminal.interrupted, over.signal]))) continue;
+    if (await pause(due, AbortSignal.any([interrupted, over.signal]))) continue;
     if (ending !== undefined) return after(ending);
     if (over.signal.aborted) return { wait: 1 };
     const last = await subscription.send(0);

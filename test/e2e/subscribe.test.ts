@@ -202,27 +202,29 @@ for (const transport of ['udp', 'tcp'] as const) {
       assert.equal((await dialog.send(60)).status, 481);
     });
 
-    test('the same SUBSCRIBE twice is one subscription with one answer', async () => {
-      const presentity = newPresentity();
-      const branch = fresh('z9hG4bK');
-      const headers = ['Event: presence', `Contact: ${raw.contact()}`];
-      const parts = {
-        method: 'SUBSCRIBE',
-        uri: presentity,
-        headers,
-        branch,
-        callId: fresh('again'),
-        from: '<sip:b@c>;tag=1',
-      };
-      const first = await raw.ask(parts);
-      await raw.notify(parts.callId);
-      const second = await raw.ask(parts);
-      assert.equal(second.text, first.text);
-      assert.deepEqual(
-        raw.unread((message) => message.callId === parts.callId),
-        [],
-      );
-    });
+    if (transport === 'udp') {
+      test('the same SUBSCRIBE twice is one subscription with one answer', async () => {
+        const presentity = newPresentity();
+        const branch = fresh('z9hG4bK');
+        const headers = ['Event: presence', `Contact: ${raw.contact()}`];
+        const parts = {
+          method: 'SUBSCRIBE',
+          uri: presentity,
+          headers,
+          branch,
+          callId: fresh('again'),
+          from: '<sip:b@c>;tag=1',
+        };
+        const first = await raw.ask(parts);
+        await raw.notify(parts.callId);
+        const second = await raw.ask(parts);
+        assert.equal(second.text, first.text);
+        assert.deepEqual(
+          raw.unread((message) => message.callId === parts.callId),
+          [],
+        );
+      });
+    }
 
     test('a fetch and a subscription do not disturb each other', async () => {
       const presentity = newPresentity();

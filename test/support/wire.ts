@@ -89,18 +89,18 @@ export interface RequestParts {
 export function requestText(parts: RequestParts): string {
   const body = Buffer.from(parts.body ?? '', 'utf8').toString('latin1');
   const uri = parts.uri;
-  const lines = [
+  const made = [
     `Via: ${parts.via};rport;branch=${parts.branch ?? fresh('z9hG4bK')}`,
     'Max-Forwards: 70',
     `From: ${parts.from ?? `<${uri}>;tag=${fresh('f')}`}`,
     `To: ${parts.to ?? `<${uri}>`}`,
     `Call-ID: ${parts.callId ?? fresh('call')}`,
     `CSeq: ${parts.cseq ?? 1} ${parts.method}`,
-    ...(parts.headers ?? []),
     `Content-Length: ${body.length}`,
   ];
   const without = (parts.without ?? []).map((name) => `${name.toLowerCase()}:`);
-  const kept = lines.filter((line) => !without.some((name) => line.toLowerCase().startsWith(name)));
+  const kept = made.filter((line) => !without.some((name) => line.toLowerCase().startsWith(name)));
+  kept.splice(-1, 0, ...(parts.headers ?? []));
   return `${parts.method} ${uri} SIP/2.0\r\n${kept.join('\r\n')}\r\n\r\n${body}`;
 }
 
