@@ -85,11 +85,11 @@ function readBody(
     return { fault: new SipError(415, 'Unsupported Media Type', `${accept}Accept-Encoding: identity\r\n`) };
   }
   if (body.length > maxBody) return { fault: new SipError(413, 'Request Entity Too Large') };
-  const verdict = event.check(body);
-  if (!verdict.ok) return { fault: new SipError(400, verdict.reason) };
-  // The datagram must not stay in memory as long as the publication.
+  // The datagram must not stay in memory as long as the publication. The copy is what is checked: packages may remember it.
   const copy = Buffer.allocUnsafeSlow(body.length);
   body.copy(copy);
+  const verdict = event.check(copy);
+  if (!verdict.ok) return { fault: new SipError(400, verdict.reason) };
   return { body: copy };
 }
 

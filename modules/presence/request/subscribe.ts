@@ -1,6 +1,7 @@
 // Owns the reading of a SUBSCRIBE: from the message to what the decision needs, with every fault the structure can have.
 import {
   addressOfRecord,
+  decodeUtf8,
   detach,
   type Flow,
   hostPort,
@@ -96,7 +97,7 @@ export function readSubscribe(
     source: sourceOf(message, flow),
     localUri: detach(to.uri),
     remoteUri: detach(from.uri),
-    displayName: detach(from.display),
+    displayName: decodeUtf8(from.display),
     watcher: readWatcher(watcherUri ?? from.uri),
     userAgent: detach((message.header('User-Agent') ?? '').slice(0, 255)),
     contentType: readAccept(message, types),
