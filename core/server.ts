@@ -37,6 +37,7 @@ export interface ServerOptions {
 export interface RunningServer {
   /** The open sockets, in the order of `listen`, with their actual ports. */
   readonly points: readonly ListenPoint[];
+  readonly sip: SipServices;
   readonly host: ModuleHost;
   readonly logging: Logging;
   /**
@@ -75,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 class Server implements RunningServer {
   readonly host: ModuleHost;
-  readonly #sip: SipServices;
+  readonly sip: SipServices;
   readonly #clock: Clock;
   readonly #random: Random;
   #runner: ScriptRunner | undefined;
@@ -89,18 +90,18 @@ class Server implements RunningServer {
   ) {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom();
-    this.#sip = createSip(config.core, logging, this.#clock, this.#random);
+    this.sip = createSip(config.core, logging, this.#clock, this.#random);
     this.host = new ModuleHost({
       logging,
       clock: this.#clock,
       random: this.#random,
-      sip: this.#sip,
+      sip: this.sip,
       baseDir: config.baseDir,
     });
   }
 
   get points(): readonly ListenPoint[] {
-    return this.#sip.transports.points;
+    return this.sip.transports.points;
   }
 
   async start(plan: Plan): Promise<void> {
@@ -111,12 +112,12 @@ class Server implements RunningServer {
     for (const module of plan.modules) await this.host.setUp(module);
     const runner = await this.#loadScript(plan);
     this.host.useRoutes(runner);
-    this.#sip.transactions.onRequest((transaction) => {
+    this.sip.transactions.onRequest((transaction) => {
       // While stopping, silence: the client sends again, and the server that comes next answers.
       if (!this.#draining) runner.run(transaction);
     });
-    this.#sip.transactions.onResponse((response, flow) => runner.runReply(response, flow));
-    this.#sip.wheel.start();
+    this.sip.transactions.onResponse((response, flow) => runner.runReply(response, flow));
+    this.sip.wheel.start();
     for (const spec of this.config.listen) await this.#listen(spec);
     this.host.listening();
   }
@@ -130,8 +131,8 @@ class Server implements RunningServer {
     this.#draining = true;
     await this.#drain();
     await this.host.stop();
-    await this.#sip.transports.close();
-    this.#sip.wheel.stop();
+    await this.sip.transports.close();
+    this.sip.wheel.stop();
     if (this.options.logging === undefined) this.logging.close();
   }
 
@@ -154,14 +155,14 @@ class Server implements RunningServer {
     const options = { log, knownModules: plan.available, maxWhileLoops };
     const { script, problems } = await compileScript(this.config.script, this.host.functions, options);
     if (script === undefined) throw new ProblemsError(problems);
-    const { wheel } = this.#sip;
+    const { wheel } = this.sip;
     this.#runner = new ScriptRunner(script, { log, clock: this.#clock, wheel, random: this.#random, scriptTimeout });
     return this.#runner;
   }
 
   async #listen(spec: ListenSpec): Promise<void> {
     try {
-      await this.#sip.transports.listen(spec);
+      await this.sip.transports.listen(spec);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       const inUse = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';

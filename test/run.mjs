@@ -28,6 +28,8 @@ const runner = spawn(
     '--test',
     // Two servers at a time are what two cores carry without one test's load being another's late timer.
     '--test-concurrency=2',
+    // A file that hangs is a failure, not a run without end.
+    '--test-timeout=180000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     '--test-reporter=tap',

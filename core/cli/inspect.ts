@@ -34,18 +34,19 @@ export async function inspect<T>(config: Config, use: (inspection: Inspection) =
     baseDir: config.baseDir,
     openDatabase: async () => openMemoryDatabase(),
   });
-  const problems = [...config.problems, ...plan.problems];
+  let problems = [...config.problems, ...plan.problems];
   try {
     const failures = await setUp(plan, host, config);
     // A module that lacks what another problem is about fails for that reason: one report is enough.
     if (problems.length === 0) problems.push(...failures);
+    problems = sortProblems(problems);
     // Without a module's functions, every import from it would look wrong.
     if (failures.length === 0 && config.script !== '') {
       const { maxWhileLoops } = config.core;
       const options = { log: logging.named('script'), knownModules: plan.available, maxWhileLoops };
       problems.push(...((await compileScript(config.script, host.functions, options)).problems ?? []));
     }
-    return await use({ config, plan, host, problems: sortProblems(problems), warnings: plan.warnings });
+    return await use({ config, plan, host, problems, warnings: plan.warnings });
   } finally {
     await host.stop();
     await sip.transports.close();

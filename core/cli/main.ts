@@ -68,7 +68,10 @@ function help(name: string | undefined, terminal: Terminal): number {
     return 0;
   }
   terminal.out('Rollcall, a SIP presence server.\n');
-  for (const { usage } of commands.values()) terminal.out(`  ${usage.split('\n', 1)[0]}`);
+  for (const { usage } of commands.values()) {
+    const [words = '', what = ''] = usage.split('\n', 1)[0]?.split(/ {2,}/) ?? [];
+    terminal.out(`  ${words.padEnd(32)} ${what}`);
+  }
   terminal.out('\n`rollcall help COMMAND` says more.');
   return 0;
 }
