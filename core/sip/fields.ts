@@ -18,7 +18,7 @@ import {
 import { HeaderLines, type Limits } from './lines';
 import { H, headerName, numberOfName } from './names';
 import { blanks } from './params';
-import { type ByteText, decimal, isToken, skipClass, TOKEN } from './text';
+import { type ByteText, decimal, isToken, skipClass, TOKEN, toBytes } from './text';
 
 /** RFC 3261 §20.16. */
 export interface CSeq {
@@ -224,30 +224,34 @@ export abstract class SipMessage {
    * @throws RollcallError when the name is no token or the value has a line break in it
    */
   appendHeader(name: string, value: string): void {
-    this.rewrite(this.lines.end, this.lines.end, headerLine(name, value));
+    const { text, end } = this.lines;
+    const lineBreak = text.charCodeAt(end - 1) === 0x0a ? '' : '\r\n';
+    this.rewrite(text.slice(0, end) + lineBreak + headerLine(name, value));
   }
 
   /** Adds a header line before the first one. @throws RollcallError as `appendHeader` */
   insertHeader(name: string, value: string): void {
-    this.rewrite(this.lines.start, this.lines.start, headerLine(name, value));
+    const { text, start, end } = this.lines;
+    this.rewrite(text.slice(0, start) + headerLine(name, value) + text.slice(start, end));
   }
 
   /** Takes every line of a header out. @returns how many there were */
   removeHeader(name: string): number {
-    let removed = 0;
-    for (let k = this.find(name, 0); k !== -1; k = this.find(name, k)) {
-      this.rewrite(this.lines.offset(k), this.lines.offset(k + 1), '');
-      removed++;
+    const { text, end } = this.lines;
+    const kept: string[] = [];
+    let from = 0;
+    for (let k = this.find(name, 0); k !== -1; k = this.find(name, k + 1)) {
+      kept.push(text.slice(from, this.lines.offset(k)));
+      from = this.lines.offset(k + 1);
     }
-    return removed;
+    if (kept.length > 0) this.rewrite(kept.join('') + text.slice(from, end));
+    return kept.length;
   }
 
-  /** Puts `insert` in place of text[from, to) and reads the headers anew. */
-  private rewrite(from: number, to: number, insert: string): void {
-    const { text, start, end } = this.lines;
-    const lineBreak = from === end && text.charCodeAt(end - 1) !== 0x0a ? '\r\n' : '';
-    const edited = `${text.slice(0, from)}${lineBreak}${insert}${text.slice(to, end)}\r\n`;
-    const lines = new HeaderLines(Buffer.from(edited, 'latin1'), edited, start, editLimits);
+  /** Reads the headers anew from an edited head. */
+  private rewrite(head: string): void {
+    const text = `${head}\r\n`;
+    const lines = new HeaderLines(Buffer.from(text, 'latin1'), text, this.lines.start, editLimits);
     if (lines.fault !== undefined) throw new RollcallError('a message cannot have that many headers');
     this.lines = lines;
     this.cache = new Cache();
@@ -260,7 +264,7 @@ const editLimits: Limits = { maxHeaders: 1024, maxHeadBytes: 262_144 };
 function headerLine(name: string, value: string): string {
   if (!isToken(name)) throw new RollcallError(`'${name}' is not a header name`);
   if (/[\r\n\0]/.test(value)) throw new RollcallError(`the value of ${name} must not hold a line break`);
-  return `${name}: ${value}\r\n`;
+  return `${name}: ${toBytes(value)}\r\n`;
 }
 
 function valid<T>(number: number, value: T | undefined): T {
@@ -282,7 +286,7 @@ function readCSeq({ bytes, text }: ByteText, start: number, end: number): CSeq |
 
 /** delta-seconds, RFC 3261 §25.1. */
 function readDelta(source: ByteText, start: number, end: number): number | undefined {
-  const value = decimal(source.bytes, start, end, Number.MAX_VALUE);
+  const value = decimal(source.bytes, start, end, Number.POSITIVE_INFINITY);
   return value === -1 ? undefined : Math.min(value, maxDelta);
 }
 

@@ -107,11 +107,10 @@ export class HeaderLines implements ByteText {
   /** The first line with this header number at or after line `from`, or -1. */
   indexOf(number: number, from = 0): number {
     if (number > 0 && number < 31 && !this.has(number)) return -1;
-    charge(this.count - from);
-    for (let k = from; k < this.count; k++) {
-      if (((this.entries[2 * k] ?? 0) & (folded - 1)) === number) return k;
-    }
-    return -1;
+    let k = from;
+    while (k < this.count && ((this.entries[2 * k] ?? 0) & (folded - 1)) !== number) k++;
+    charge(k - from + 1);
+    return k < this.count ? k : -1;
   }
 
   /** The first line whose name is `name` (lower case, none of the known ones) at or after line `from`, or -1. */

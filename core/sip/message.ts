@@ -103,6 +103,7 @@ export function parseMessage(bytes: Buffer, limits: Limits = defaultLimits): Par
   let problem = line.fault ?? faultError(lines.fault);
   if (problem === undefined) {
     try {
+      refuseRepeated(lines);
       return line.response ? readResponse(line, lines, start, bytes) : readRequest(line, lines, start, bytes);
     } catch (error) {
       if (!(error instanceof SipError)) throw error;
@@ -120,7 +121,7 @@ function readRequest(line: StartLine, lines: HeaderLines, start: number, bytes: 
   const body = readBody(lines, bytes);
   const uri = readUri(lines, line.uriStart, line.uriStart + line.uri.length);
   const message = new SipRequest(line.method, line.uri, line.version, uri, lines, start, body);
-  checkHeaders(message, lines);
+  checkHeaders(message);
   if (message.cseq.method !== line.method) throw new SipError(400, 'CSeq Method Does Not Match');
   const { scheme, headers } = message.requestUri;
   if (!schemes.has(scheme)) throw new SipError(416, 'Unsupported URI Scheme');
@@ -131,14 +132,17 @@ function readRequest(line: StartLine, lines: HeaderLines, start: number, bytes: 
 function readResponse(line: StartLine, lines: HeaderLines, start: number, bytes: Buffer): Parsed {
   const body = readBody(lines, bytes);
   const message = new SipResponse(line.status, line.reason, line.version, lines, start, body);
-  checkHeaders(message, lines);
+  checkHeaders(message);
   return { kind: 'response', message };
 }
 
-/** What no message can do without. Each value is kept, so a module that asks for it again pays nothing. */
-function checkHeaders(message: SipMessage, lines: HeaderLines): void {
+function refuseRepeated(lines: HeaderLines): void {
   const repeated = lines.repeatedOf(once);
-  if (repeated !== 0) throw new SipError(400, `Repeated ${headerName(31 - Math.clz32(repeated))}`);
+  if (repeated !== 0) throw new SipError(400, `Repeated ${headerName(31 - Math.clz32(repeated & -repeated))}`);
+}
+
+/** What no message can do without. Each value is kept, so a module that asks for it again pays nothing. */
+function checkHeaders(message: SipMessage): void {
   message.via;
   message.from;
   message.to;

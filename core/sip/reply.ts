@@ -2,7 +2,7 @@
 import type { SipRequest } from './message';
 import { sameName } from './names';
 import { blanks, itemEnd } from './params';
-import { type ByteText, charge, oneLine, quotedEnd, skipClass, TOKEN } from './text';
+import { type ByteText, charge, oneLine, quotedEnd, skipClass, TOKEN, toBytes } from './text';
 
 const received = Buffer.from('received');
 const rport = Buffer.from('rport');
@@ -28,7 +28,7 @@ export function buildReply(request: SipRequest, status: number, reason: string, 
   head += taggedTo(request, options.toTag);
   head += copied(request, 'Call-ID');
   head += copied(request, 'CSeq');
-  if (options.headers !== undefined) head += options.headers;
+  if (options.headers !== undefined) head += toBytes(options.headers);
   const body = options.body;
   if (body === undefined || body.length === 0) return Buffer.from(`${head}Content-Length: 0\r\n\r\n`, 'latin1');
   if (options.contentType !== undefined) head += `Content-Type: ${options.contentType}\r\n`;

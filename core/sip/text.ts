@@ -189,12 +189,22 @@ export function encodeUtf8(text: string): string {
   return text;
 }
 
-/** `text` fit to stand inside one line: characters above U+00FF as UTF-8, and a blank for each CR, LF and NUL. */
+/**
+ * `text` fit to be written one byte a character: UTF-8 when it has a character above U+00FF, which would lose its high
+ * bits and could become a line break. Text without one is taken for bytes already.
+ */
+export function toBytes(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0xff) return encodeUtf8(text);
+  }
+  return text;
+}
+
+/** `toBytes` for what has to stay inside one line: a blank for each CR, LF and NUL. */
 export function oneLine(text: string): string {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0xff) return oneLine(encodeUtf8(text));
-    if (code === 0x0d || code === 0x0a || code === 0) return text.replace(/[\r\n\0]/g, ' ');
+    if (code === 0x0d || code === 0x0a || code === 0) return oneLine(text.replace(/[\r\n\0]/g, ' '));
   }
-  return text;
+  return toBytes(text);
 }
