@@ -54,7 +54,7 @@ test(`${rounds} damaged messages from seed ${firstSeed}: one of four verdicts ea
     }
   }
   if (rounds === 1) return;
-  for (const kind of ['bad', 'request', 'response']) assert.ok((verdicts.get(kind) ?? 0) > 100, `${kind}: too few`);
+  for (const kind of ['bad', 'request', 'response']) assert.ok((verdicts.get(kind) ?? 0) > 0, `${kind}: none`);
 });
 
 test('the reply to a damaged request is a message that can be read, whatever was copied into it', () => {
