@@ -162,6 +162,12 @@ class SqliteDatabase implements Database {
   #noteSuccess(answer: CommitAnswer): void {
     if (this.#failing) this.#log.info({ url: this.url }, 'the database stores changes again');
     this.#failing = false;
+    if (answer.fileLost) {
+      this.#log.error(
+        { url: this.url },
+        'somebody deleted or replaced the database file; what was in it is not there any more',
+      );
+    }
     if (answer.heldLog === undefined) return;
     const fields = { url: this.url, bytes: answer.heldLog };
     this.#log.warn(

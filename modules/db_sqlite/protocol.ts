@@ -47,6 +47,8 @@ export interface CommitAnswer {
   readonly failed: readonly { readonly change: number; readonly fault: Fault }[];
   /** Bytes of a write-ahead log that somebody keeps from being reset. */
   readonly heldLog: number | undefined;
+  /** Somebody deleted or replaced the file since the last commit. */
+  readonly fileLost: boolean;
 }
 
 /** Rows per query. */

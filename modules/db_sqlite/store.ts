@@ -26,6 +26,7 @@ export class Store {
   #identity: string | undefined;
   #prepared: Statement<Value[], Value[]>[] = [];
   #nextShrink = 0;
+  #fileLost = false;
 
   constructor(options: ThreadOptions, open: (options: ThreadOptions) => Sqlite = openFile) {
     this.#options = options;
@@ -56,7 +57,9 @@ export class Store {
         return this.#transaction(db, job, true);
       }
     });
-    return { ...answer, heldLog: this.#boundLog() };
+    const fileLost = this.#fileLost;
+    this.#fileLost = false;
+    return { ...answer, heldLog: this.#boundLog(), fileLost };
   }
 
   /** One snapshot. */
@@ -181,7 +184,10 @@ export class Store {
 
   #connect(): Sqlite {
     // Somebody who deletes or replaces the file takes it from under us, and what we wrote would be gone with the next start.
-    if (this.#db !== undefined && identityOf(this.#options.path) !== this.#identity) this.close();
+    if (this.#db !== undefined && identityOf(this.#options.path) !== this.#identity) {
+      this.#fileLost = true;
+      this.close();
+    }
     if (this.#db !== undefined) return this.#db;
     const db = this.#openFile(this.#options);
     try {

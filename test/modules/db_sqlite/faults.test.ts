@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { RollcallError } from '../../../core/base/errors';
+import { silentLogger } from '../../../core/base/logger';
 import { type Database, DatabaseUnavailable } from '../../../core/db/database';
 import { guarded, items, put, tagsOf, versions } from '../../core/db/suite';
 import { openTestDatabase, type TestOptions, temporaryFolder } from './help';
@@ -147,12 +148,15 @@ async function tagsOfLater(db: Database, owner: string, passTime: () => void): P
 
 describe('a file that is taken away', () => {
   it('is made anew with its tables, and the next start finds what was stored since', async () => {
-    const { db, path } = await open();
+    const lines: string[] = [];
+    const error = (_: object | string, text?: string) => void lines.push(text ?? '');
+    const { db, path } = await open({ log: { ...silentLogger, error } });
     await db.commit(guarded('alice', 0, 'a'));
     for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`);
     assert.equal(await db.commit(guarded('alice', 1, 'b')), 'stale', 'the row that the guard names is gone');
     assert.equal(await db.commit(guarded('alice', 0, 'c')), 'committed');
     assert.deepEqual(await tagsOf(db, 'alice'), ['c']);
+    assert.match(lines.join(), /^somebody deleted or replaced the database file[^,]*$/);
     await db.close();
     const again = await open({ file: path.slice(folder.length + 1) });
     assert.deepEqual(await tagsOf(again.db, 'alice'), ['c']);

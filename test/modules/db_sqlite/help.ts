@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../../core/base/clock';
-import { silentLogger } from '../../../core/base/logger';
+import { type Logger, silentLogger } from '../../../core/base/logger';
 import type { Database } from '../../../core/db/database';
 import { openSqlite } from '../../../modules/db_sqlite/database';
 import type { ThreadOptions } from '../../../modules/db_sqlite/protocol';
@@ -21,13 +21,14 @@ export interface TestOptions {
   readonly busyTimeout?: number;
   readonly maxWaiting?: number;
   readonly clock?: Clock;
+  readonly log?: Logger;
   /** Gets every thread that is started. */
   readonly threads?: { thread: Worker; role: ThreadOptions['role'] }[];
 }
 
 export function openTestDatabase(folder: string, options: TestOptions = {}): Promise<Database> {
   const path = join(folder, options.file ?? 'rollcall.db');
-  return openSqlite({ scheme: 'sqlite', path, safe: `sqlite:${path}` }, silentLogger, {
+  return openSqlite({ scheme: 'sqlite', path, safe: `sqlite:${path}` }, options.log ?? silentLogger, {
     clock: options.clock ?? { now: () => 0 },
     busyTimeout: options.busyTimeout ?? 2000,
     maxWaiting: options.maxWaiting ?? 20_000,
