@@ -66,7 +66,9 @@ export class ClientTransactions {
     const { flow } = options;
     const branch = `z9hG4bK${this.#random.token()}`;
     const via = `SIP/2.0/${flow.protocol.toUpperCase()} ${this.#sentBy(flow)};branch=${branch};rport`;
-    const call = new Call(this, branch, options, options.render(via), this.#wheel.now() + 64 * this.#timers.t1);
+    const bytes = options.render(via);
+    const now = this.#wheel.now();
+    const call = new Call(this, branch, options, bytes, now + 64 * this.#timers.t1);
     call.interval = this.#timers.t1;
     this.#pending.set(branch, call);
     if (flow.protocol !== 'udp') {
@@ -74,7 +76,7 @@ export class ClientTransactions {
       if (calls) calls.add(call);
       else this.#byConnection.set(flow, new Set([call]));
     }
-    this.#arm(call);
+    this.#arm(call, now);
     this.#send(call);
     return call;
   }
@@ -116,19 +118,20 @@ export class ClientTransactions {
   }
 
   /** Timer E (datagrams only) or F, whichever is sooner. */
-  #arm(call: Call): void {
-    const left = call.deadline - this.#wheel.now();
+  #arm(call: Call, now: number): void {
+    const left = call.deadline - now;
     const wait = call.flow.protocol === 'udp' ? Math.min(call.interval, left) : left;
     call.timer = this.#wheel.after(wait, () => this.#ring(call));
   }
 
   #ring(call: Call): void {
-    if (this.#wheel.now() >= call.deadline) {
+    const now = this.#wheel.now();
+    if (now >= call.deadline) {
       this.#finish(call, { failure: 'timeout' });
       return;
     }
     call.interval = call.proceeding ? this.#timers.t2 : Math.min(2 * call.interval, this.#timers.t2);
-    this.#arm(call);
+    this.#arm(call, now);
     this.#send(call);
   }
 

@@ -14,7 +14,8 @@ export function isWildcard(address: string): boolean {
 /**
  * What is written for a wildcard socket into Via, Contact and flow keys, where 0.0.0.0 would be no address: that of the
  * interface whose network the peer is in, else the first that is neither loopback nor link-local. The interfaces are read
- * once for a socket: an address that comes up later is served, and known here after the next start.
+ * once for a socket: an address that comes up later is served, and known here after the next start. With which address
+ * a datagram leaves such a socket the kernel decides by its routes; who has several networks lists the addresses instead.
  */
 export class LocalAddresses {
   readonly #networks: { readonly address: string; readonly list: BlockList }[] = [];
