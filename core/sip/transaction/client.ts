@@ -98,7 +98,8 @@ export class ClientTransactions {
 
   /** Fails what waits for an answer on a connection that has gone. */
   flowClosed(flow: Flow): void {
-    for (const call of this.#byConnection.get(flow) ?? []) this.#finish(call, { failure: 'transport' });
+    // A copy: whoever is told may try again at once, on the same flow even.
+    for (const call of [...(this.#byConnection.get(flow) ?? [])]) this.#finish(call, { failure: 'transport' });
   }
 
   /** @internal */

@@ -185,6 +185,20 @@ describe('client transactions', () => {
     assert.deepEqual(other.outcomes, []);
   });
 
+  it('let who is told of a closed connection try again on it, each once', () => {
+    const h = transactionHarness();
+    const flow = new FakeFlow('tcp');
+    let tries = 0;
+    const again = () => {
+      tries++;
+      h.layer.request({ flow, render: (via) => Buffer.from(`NOTIFY x SIP/2.0\r\nVia: ${via}\r\n`), onFinal: again });
+    };
+    again();
+    again();
+    for (const handler of h.transports.closed) handler(flow);
+    assert.equal(tries, 4);
+  });
+
   it('forget a cancelled request: nothing sent, nothing called', () => {
     const h = transactionHarness();
     const flow = new FakeFlow();
