@@ -166,16 +166,17 @@ export function sameName(bytes: Uint8Array, start: number, end: number, lower: U
   return true;
 }
 
-/** Numbers of the spellings that code has asked for. Bounded: the names come from modules and scripts, not from the network. */
+/** Numbers of the spellings that modules and scripts have asked for. Bounded, as a script may ask for what a peer sent. */
 const asked = new Map<string, number>();
 const maxAsked = 512;
+const maxAskedLength = 64;
 
 /** `headerNumber` for a name as a module or a script writes it. */
 export function numberOfName(name: string): number {
   const known = asked.get(name);
   if (known !== undefined) return known;
   const number = headerNumber(Buffer.from(name, 'latin1'), 0, name.length);
-  if (asked.size < maxAsked) asked.set(name, number);
+  if (asked.size < maxAsked && name.length <= maxAskedLength) asked.set(name, number);
   return number;
 }
 
