@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { type Node, type Program, parse } from 'acorn';
-import { base, type RecursiveVisitors, simple } from 'acorn-walk';
+import { base, full, type RecursiveVisitors, simple } from 'acorn-walk';
 import { type Message, stop, transform } from 'esbuild';
 import type { Place, Problem } from '../base/problem';
 import { instrument, instrumentName } from './instrument';
@@ -77,12 +77,18 @@ export async function compileFiles(
     for (const source of sources.values()) files.set(source.name, await emit(source, positions));
     return { files: { main, files, positions }, problems };
   } finally {
-    // esbuild keeps a process of its own for as long as it may be asked again.
-    if (--compiling === 0) void stop();
+    compiling--;
+    setTimeout(stopWhenIdle, idleTime).unref();
   }
 }
 
+/** esbuild keeps a process of its own. A server that has its script needs it no more; a reload soon after does, in ms. */
+const idleTime = 2000;
 let compiling = 0;
+
+function stopWhenIdle(): void {
+  if (compiling === 0) void stop();
+}
 
 async function readSource(
   path: string,
@@ -133,10 +139,10 @@ async function readSource(
 
 /** Top-level await would make loading wait; the names of the instruments are taken. */
 function complainOfNames(program: Program, complain: (node: Node, message: string) => void): void {
-  simple(program, {
-    Identifier(node) {
-      if (node.name.startsWith(instrumentName)) complain(node, `names that start with ${instrumentName} are reserved`);
-    },
+  full(program, (node) => {
+    if (node.type === 'Identifier' && node.name.startsWith(instrumentName)) {
+      complain(node, `names that start with ${instrumentName} are reserved`);
+    }
   });
   for (const statement of program.body) {
     simple(

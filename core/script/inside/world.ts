@@ -34,6 +34,9 @@ export function createInside(outside: Outside): Inside {
     let exports: Exports = {};
     modules.set(name, exports);
     const module = {
+      get exports() {
+        return exports;
+      },
       // esbuild's CommonJS puts another object here before it requires anything; who imports in a circle has to get that.
       set exports(value: Exports) {
         exports = value;
