@@ -1,44 +1,9 @@
 // Tests the client commands as a newcomer runs them: real processes against a real server, ended with Ctrl-C.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { RollcallProcess, spawnRollcall } from '../support/rollcall';
+import { Command } from '../support/command';
+import { RollcallProcess } from '../support/rollcall';
 import { closedPort } from '../support/terminal';
-
-/** A command that runs: its output so far, a way to wait for a line, its exit code. */
-class Command {
-  output = '';
-  readonly exit: Promise<number | null>;
-  readonly #child: ChildProcess;
-  #wake: () => void = () => undefined;
-
-  constructor(...args: string[]) {
-    this.#child = spawnRollcall(args);
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.output += text;
-        this.#wake();
-      });
-    }
-    this.exit = new Promise((resolve) => this.#child.once('close', (code) => resolve(code)));
-  }
-
-  async shows(pattern: RegExp): Promise<void> {
-    const ended = this.exit.then(() => true);
-    while (!pattern.test(this.output)) {
-      const woken = new Promise<false>((resolve) => {
-        this.#wake = () => resolve(false);
-      });
-      if (await Promise.race([ended, woken])) break;
-    }
-    assert.match(this.output, pattern);
-  }
-
-  interrupt(): Promise<number | null> {
-    this.#child.kill('SIGINT');
-    return this.exit;
-  }
-}
 
 describe('bin/rollcall publish and watch', () => {
   let server: RollcallProcess;

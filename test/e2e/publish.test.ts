@@ -64,10 +64,13 @@ for (const transport of ['udp', 'tcp'] as const) {
       assert.match(expires.startLine, /Expires/);
     });
 
-    test('a Request-URI without a user is answered 400 or 404', async () => {
+    test('a Request-URI without a user names the host itself: pjsua’s local account publishes to it', async () => {
+      const host = `${fresh('h')}.localhost`;
       const headers = ['Event: presence', 'Content-Type: application/pidf+xml'];
-      const reply = await raw.ask({ method: 'PUBLISH', uri: 'sip:localhost', headers, body: pidf('sip:a@b', 'open') });
-      assert.ok([400, 404].includes(reply.status), reply.startLine);
+      const body = pidf(`sip:${host}`, 'open', 'no user');
+      assert.equal((await raw.ask({ method: 'PUBLISH', uri: `sip:${host}`, headers, body })).status, 200);
+      const { dialog } = await ua.subscribe(`sip:${host}`);
+      assert.match((await dialog.next()).body, /no user/);
     });
 
     test('the presentity is user@host: scheme, port and parameters of the Request-URI do not matter', async () => {

@@ -24,6 +24,7 @@ export class RawPeer {
   answer: (request: WireMessage) => string | undefined = () => '200 OK';
   #taken = new Set<WireMessage>();
   #waiting = new Set<{ test: Test; resolve(message: WireMessage): void }>();
+  readonly #abandoned: (() => void)[] = [];
   #write: (bytes: Buffer) => void = () => undefined;
   #close: () => void = () => undefined;
   #rest = '';
@@ -83,6 +84,7 @@ export class RawPeer {
         reject(new Error(`no such message in ${patienceMs / 1000} s; what came:\n  ${came || 'nothing'}`));
       }, patienceMs);
       this.#waiting.add(waiter);
+      this.#abandoned.push(() => clearTimeout(timer));
     });
   }
 
@@ -96,7 +98,9 @@ export class RawPeer {
     return this.received.filter((message) => !this.#taken.has(message) && test(message));
   }
 
+  /** Closes the socket. A wait that is still under way never ends. */
   close(): void {
+    for (const stop of this.#abandoned) stop();
     this.#close();
   }
 
