@@ -20,6 +20,13 @@ export interface EventPackage {
    * Deterministic: the same publications give the same bytes. `presentity` is `sip:user@host`.
    */
   compose(presentity: string, publications: readonly PublishedDocument[]): Buffer;
+  /**
+   * A composed document as a view lets it be seen: what the view does not grant is not in it. Deterministic: equal documents
+   * and equal keys give equal bytes. It may hand `document` itself back.
+   */
+  transform?(presentity: string, document: Buffer, view: View): Buffer;
+  /** The sphere the presentity is in (RFC 5025 §3.1.2), from its live publications; undefined when they name none, or several. */
+  sphere?(publications: readonly PublishedDocument[]): string | undefined;
 }
 
 /** What a package sees of a publication. The object stays the same until its content changes, so it may be the key of a cache. */
@@ -33,6 +40,64 @@ export interface PublishedDocument {
 }
 
 export const eventPackages = extensionPoint<EventPackage>('presence.event_packages');
+
+/** What a presentity's rules decide about a subscription (RFC 5025 §3.2.1), in rising order. */
+export type Handling = 'block' | 'confirm' | 'polite-block' | 'allow';
+
+/** What a watcher may see of a document. Equal keys let the same be seen, so that one document serves all who have the key. */
+export interface View {
+  /** Canonical and short. */
+  readonly key: string;
+}
+
+export interface RuleInput {
+  /** `sip:user@host`, `tel:+15551234`, or undefined for a watcher who could not be authenticated. */
+  readonly watcher: string | undefined;
+  /** Unix seconds. */
+  readonly now: number;
+  /** What `EventPackage.sphere` found. */
+  readonly sphere: string | undefined;
+}
+
+/** Why a rule matched, or did not. */
+export interface RuleExplanation {
+  /** Its id. */
+  readonly rule: string;
+  readonly matched: boolean;
+  /** In words: `identity: sip:carol@example.com is not among those named`. */
+  readonly reasons: readonly string[];
+}
+
+export interface RuleOutcome {
+  /** The highest value of all rules that match; undefined when none does. */
+  readonly handling: Handling | undefined;
+  /** The union of what they grant. */
+  readonly view: View;
+  /** One entry for each rule of the document, in its order; worked out when it is read. */
+  readonly explanation: readonly RuleExplanation[];
+}
+
+/** The rules of one presentity, compiled once per document. Pure. */
+export interface CompiledRules {
+  /** Combines all rules that match (RFC 4745 §10.2). */
+  evaluate(input: RuleInput): RuleOutcome;
+  /** The next unix second after `now` at which a rule may start or cease to match by time alone, or Infinity. */
+  nextChange(now: number): number;
+  /** Each rule in words, in the order of the document. */
+  describe(): readonly string[];
+}
+
+/** Reads the rules documents of an event package. Offered under the package's name. */
+export interface RuleFormat {
+  /** `doc_type` of such documents in table `xcap`. */
+  readonly docType: 2;
+  /** Never throws and is linear. `reason` and `warnings` say line:column and what, in printable ASCII. */
+  compile(
+    document: Buffer,
+  ): { ok: true; rules: CompiledRules; warnings: readonly string[] } | { ok: false; reason: string };
+}
+
+export const ruleFormats = extensionPoint<RuleFormat>('presence.rule_formats');
 
 export type WatcherStatus = 'active' | 'pending' | 'waiting' | 'terminated';
 
