@@ -42,7 +42,8 @@ async function everyProblem(file: string): Promise<ProblemsError | undefined> {
 /** For somebody who has just started it by hand: what to type next. A supervisor's log need not have it. */
 function howToTry(server: RunningServer): string[] {
   const point = server.points[0];
-  if (point === undefined || process.stderr.isTTY !== true || !server.host.functions.has('presence')) return [];
+  const byHand = process.stderr.isTTY === true || process.env.npm_lifecycle_event === 'start';
+  if (point === undefined || !byHand || !server.host.functions.has('presence')) return [];
   const where = point.port === 5060 && point.address === '127.0.0.1' ? '' : ` --server ${point.address}:${point.port}`;
   return [
     'Try it, each in a terminal of its own:',
