@@ -9,12 +9,12 @@ export class ResourceCache {
   /**
    * @param size how many resources are kept, roughly
    * @param isBusy a resource that must stay
-   * @param onEvict told of each resource that goes
+   * @param onGone told of each resource that is in memory no more
    */
   constructor(
     private readonly size: number,
     private readonly isBusy: (resource: Resource) => boolean,
-    private readonly onEvict: (resource: Resource) => void,
+    private readonly onGone: (resource: Resource) => void,
   ) {}
 
   get(id: string): Resource | undefined {
@@ -28,6 +28,11 @@ export class ResourceCache {
     return aged;
   }
 
+  /** Whether a resource of this name is in memory, without counting as a use. */
+  peek(id: string): Resource | undefined {
+    return this.young.get(id) ?? this.old.get(id);
+  }
+
   put(resource: Resource): void {
     this.young.set(resource.key.id, resource);
     if (this.young.size > this.size / 2) this.turnOver();
@@ -35,8 +40,11 @@ export class ResourceCache {
 
   /** Forgets a resource whose state in memory is not what is stored. */
   drop(resource: Resource): void {
-    if (this.young.get(resource.key.id) === resource) this.young.delete(resource.key.id);
-    if (this.old.get(resource.key.id) === resource) this.old.delete(resource.key.id);
+    const { id } = resource.key;
+    if (this.peek(id) !== resource) return;
+    this.young.delete(id);
+    this.old.delete(id);
+    this.onGone(resource);
   }
 
   /** All resources in memory. */
@@ -51,7 +59,7 @@ export class ResourceCache {
     this.young = new Map();
     for (const resource of leaving.values()) {
       if (this.isBusy(resource)) this.old.set(resource.key.id, resource);
-      else this.onEvict(resource);
+      else this.onGone(resource);
     }
   }
 }

@@ -11,7 +11,7 @@ import {
   type Surroundings,
 } from './changes';
 import { decideExpiry } from './decide/expire';
-import { isEmpty, nextExpiry, type Resource, type ResourceKey } from './resource';
+import { isEmpty, nextExpiry, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
 
 /** One thing to do with a resource. `done` comes after the commit; `failed` when nothing was stored. */
@@ -27,7 +27,6 @@ export interface Operation {
 /** What has been decided for one resource in one turn. */
 interface Draft {
   readonly resource: Resource;
-  readonly expected: number;
   readonly taken: { operation: Operation; decision: Decision }[];
   readonly changes: ResourceChange[];
   readonly notices: Notice[];
@@ -114,7 +113,12 @@ export class Door {
       const batch = stripe.waiting;
       stripe.waiting = [];
       this.waiting -= batch.length;
-      await this.turn(batch, 1);
+      try {
+        await this.turn(batch, 1);
+      } catch (error) {
+        this.options.log.error({ err: error }, 'a turn at the door failed');
+        for (const operation of batch) operation.failed(error);
+      }
     }
     stripe.working = false;
     this.working--;
@@ -163,29 +167,43 @@ export class Door {
   private async serve(resource: Resource, operations: readonly Operation[], again: Operation[]): Promise<void> {
     const draft = this.decideAll(resource, operations);
     if (draft.changes.length > 0) {
+      const { store, cache } = this.options;
+      const next = this.nextOf(resource, draft);
       try {
-        const outcome = await this.options.store.commit(resource, draft.expected, draft.changes);
+        const outcome = await store.commit(resource, next, draft.changes);
         if (outcome === 'stale') {
-          this.options.cache.drop(resource);
+          cache.drop(resource);
           again.push(...draft.taken.map(({ operation }) => operation));
           return;
         }
       } catch (error) {
         // What is in memory was never stored: forget it, the next request reads what is there.
-        this.options.cache.drop(resource);
+        cache.drop(resource);
         for (const { operation } of draft.taken) operation.failed(error);
         return;
       }
-      if (isEmpty(resource)) resource.version = 0;
+      const gone = isEmpty(resource);
+      resource.version = gone ? 0 : next.version;
+      resource.notifyPending = !gone && next.notifyPending;
     }
     for (const { operation, decision } of draft.taken) this.finish(operation, decision, resource);
-    if (draft.changes.length > 0 || draft.notices.length > 0) {
+    if (draft.changes.length === 0 && draft.notices.length === 0) return;
+    try {
       this.options.onStored(resource, draft.changes, draft.notices);
+    } catch (error) {
+      this.options.log.error({ err: error, resource: resource.key.id }, 'watchers could not be told of a change');
     }
   }
 
+  /** What is stored beside the changes. A note that NOTIFYs are owed goes only when all have been answered. */
+  private nextOf(resource: Resource, draft: Draft): Stored {
+    // A row that is made anew must not repeat a version that another node may still hold: it starts at the time of day.
+    const version = resource.version === 0 ? this.around.now : resource.version + 1;
+    return { version, notifyPending: resource.notifyPending || draft.notices.length > 0 };
+  }
+
   private decideAll(resource: Resource, operations: readonly Operation[]): Draft {
-    const draft: Draft = { resource, expected: resource.version, taken: [], changes: [], notices: [] };
+    const draft: Draft = { resource, taken: [], changes: [], notices: [] };
     if (resource.dueAt <= this.around.now / 1000) {
       take(draft, decideExpiry(resource, this.around));
       resource.dueAt = nextExpiry(resource);
@@ -198,11 +216,6 @@ export class Door {
       } catch (error) {
         operation.failed(error);
       }
-    }
-    if (draft.changes.length > 0) {
-      // A row that is made anew must not repeat a version that another node may still hold: it starts at the time of day.
-      resource.version = resource.version === 0 ? this.around.now : resource.version + 1;
-      resource.notifyPending ||= draft.notices.length > 0;
     }
     return draft;
   }

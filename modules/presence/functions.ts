@@ -1,6 +1,6 @@
 // Owns the declarations of the functions that routing scripts import from presence.
 import { RollcallError, type RoutedRequest, type ScriptArg, type ScriptFunction } from '../../core/api';
-import type { Decide } from './changes';
+import { type Decide, isWatched } from './changes';
 import { reauthorise, tellEverybody } from './decide/authorise';
 import { canonical, type Handlers } from './handlers';
 import { permissionOf } from './permission';
@@ -34,11 +34,11 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
       call: (request, watcher) => handlers.subscribe(request as RoutedRequest, watcher as string | undefined),
     },
     pres_has_subscribers: {
-      summary: 'Whether anybody subscribes to the presentity.',
+      summary: 'Whether anybody subscribes to the presentity’s state; those who watch its watchers do not count.',
       args: [uri, event],
       returns: 'boolean',
       waits: true,
-      call: (of, name) => presence.door.look(keyOf(presence, of, name), (resource) => resource.subscriptions.size > 0),
+      call: (of, name) => presence.door.look(keyOf(presence, of, name), isWatched),
     },
     pres_auth_status: {
       summary: 'What the watcher may be to the presentity: 1 active, 2 pending, 3 terminated, 4 waiting.',

@@ -17,6 +17,7 @@ import type { Presence } from './presence';
 import { readPublish } from './request/publish';
 import { readSubscribe, type SubscribeRequest } from './request/subscribe';
 import { keyOfUri, type ResourceKey } from './resource';
+import { sizes } from './sizes';
 
 export class Handlers {
   constructor(
@@ -75,8 +76,9 @@ export class Handlers {
     const { totagAvpid, toTagPref } = this.presence.settings;
     const avp = String(totagAvpid);
     const given = req.avps.get(avp);
-    if (typeof given === 'string' && isToken(given)) return given;
-    if (given !== undefined) this.log.warn({ avp }, 'the To tag in the AVP is no SIP token: another one is made');
+    const text = given === undefined ? '' : String(given);
+    if (isToken(text) && text.length <= sizes.tag) return text;
+    if (given !== undefined) this.log.warn({ avp }, 'the To tag in the AVP is no SIP token, or too long: one is made');
     const tag = toTagPref + this.random.token();
     req.avps.set(avp, tag);
     return tag;

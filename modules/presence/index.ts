@@ -33,10 +33,10 @@ export default defineModule({
       },
     });
     await presence.store.prepare();
-    ctx.whenListening(async () => {
-      await presence.resume();
+    ctx.whenListening(() => {
       ctx.every(tickMs, () => presence.tick());
       ctx.every(1000, () => presence.housekeeping());
+      return presence.housekeeping();
     });
     ctx.whenStopping(() => presence.stop());
     return {

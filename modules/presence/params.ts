@@ -1,10 +1,10 @@
 // Owns the parameters of presence: the seed's nine, and those that keep Kamailio's name and meaning.
 import { databaseUrlParam, declareParams } from '../../core/api';
 
-const tokenCharacters = /^[A-Za-z0-9.!%*_+`'~-]*$/;
+const tokenCharacters = /^[A-Za-z0-9.!%*_+`'~-]{0,64}$/;
 
 function sipUriOrNothing(value: string): string | undefined {
-  return /^sips?:[^\s<>"]+$/i.test(value) ? undefined : 'must be a SIP URI such as sip:presence.example.org:5060';
+  return /^sips?:[^\s<>"]{1,240}$/i.test(value) ? undefined : 'must be a SIP URI such as sip:presence.example.org:5060';
 }
 
 export const params = declareParams({
@@ -24,7 +24,8 @@ export const params = declareParams({
     type: 'string',
     default: '10',
     doc: 'Prefix of every To tag that the module makes.',
-    check: (value) => (tokenCharacters.test(value) ? undefined : 'must hold only characters that a SIP tag may hold'),
+    check: (value) =>
+      tokenCharacters.test(value) ? undefined : 'must hold at most 64 characters, those that a SIP tag may hold',
   },
   totag_avpid: {
     type: 'integer',

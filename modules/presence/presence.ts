@@ -1,5 +1,14 @@
 // Owns the engine: puts cache, store, door, notifier and expiry together and lets requests through.
-import type { Clock, Database, EventRouteInput, Logger, ParamValues, Random, SipServices } from '../../core/api';
+import {
+  type Clock,
+  type Database,
+  DatabaseUnavailable,
+  type EventRouteInput,
+  type Logger,
+  type ParamValues,
+  type Random,
+  type SipServices,
+} from '../../core/api';
 import type { EventPackage, WatcherinfoFormat } from './api';
 import { ResourceCache } from './cache';
 import type { Decide } from './changes';
@@ -8,7 +17,7 @@ import { Expiry } from './expiry';
 import { Notifier } from './notify/notifier';
 import type { params } from './params';
 import type { Packages } from './request/common';
-import type { Resource } from './resource';
+import type { ResourceKey } from './resource';
 import { Settling } from './settle';
 import { schemaOf } from './store/schema';
 import { Store } from './store/store';
@@ -29,6 +38,8 @@ export interface EngineOptions {
 
 /** How often expiry looks at its timers (ms): records end on whole seconds and must end within one. */
 export const tickMs = 200;
+/** How soon an outcome that could not be stored is tried again (ms). */
+const retryMs = 5_000;
 /** How long a stop waits for NOTIFYs that have not left (ms); what is still owed then is sent after the next start. */
 const partingMs = 2_000;
 
@@ -41,28 +52,38 @@ export class Presence {
   readonly notifier: Notifier;
   private readonly settling: Settling;
   private nextSweep = 0;
+  private resumed = false;
+  private stopped = false;
 
   constructor(private readonly options: EngineOptions) {
     const { settings, database, clock, random, log } = options;
     this.settings = settings;
     this.packages = { events: options.events, watcherinfo: options.watcherinfo };
     this.store = new Store(database, schemaOf(settings));
+    const cache = new ResourceCache(
+      settings.cacheSize,
+      ({ key }) => this.notifier.isBusy(key) || this.settling.waits(key),
+      ({ key }) => this.notifier.forget(key),
+    );
     this.notifier = new Notifier({
       sip: options.sip,
       clock,
       log,
       events: options.events,
       watcherinfo: options.watcherinfo,
-      change: (resource, decide) => this.change(resource, decide),
-      onQuiet: (resource) => this.settling.note(resource),
+      change: (key, decide) => this.change(key, decide),
+      onQuiet: (key) => {
+        if (cache.peek(key.id)) this.settling.note(key);
+        else this.notifier.forget(key);
+      },
       replied: options.replied,
     });
-    this.settling = new Settling(this.store, this.notifier, log);
-    const cache = new ResourceCache(
-      settings.cacheSize,
-      (resource) => this.notifier.isBusy(resource),
-      (resource) => this.notifier.evicted(resource),
-    );
+    this.settling = new Settling({
+      store: this.store,
+      log,
+      find: (id) => cache.peek(id),
+      isBusy: (key) => this.notifier.isBusy(key),
+    });
     this.door = new Door({
       store: this.store,
       cache,
@@ -78,11 +99,12 @@ export class Presence {
     this.expiry = new Expiry({ door: this.door, store: this.store, clock, log });
   }
 
-  /** Ends what ended while the server was down, and sends what the last run owed. */
+  /** Ends what ended while the server was down, and sends what the last run owed. @throws DatabaseUnavailable */
   async resume(): Promise<void> {
     await this.sweep();
     this.expiry.tick();
     await this.settling.resume(this.door);
+    this.resumed = true;
   }
 
   /** To be called each `tickMs`. */
@@ -90,8 +112,10 @@ export class Presence {
     this.expiry.tick();
   }
 
-  /** To be called each second: searches the database when it is time, and notes what has settled. */
+  /** To be called each second: takes up what the last run left, searches the database when it is time, notes what has settled. */
   async housekeeping(): Promise<void> {
+    // Before it is known what the last run owes, nothing may be noted as settled.
+    if (!this.resumed) return this.resume();
     await this.settling.flush();
     if (this.options.clock.now() / 1000 >= this.nextSweep) await this.sweep();
   }
@@ -104,7 +128,9 @@ export class Presence {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await this.door.settled();
-    await this.settling.flush();
+    if (this.resumed) await this.settling.flush();
+    this.stopped = true;
+    this.notifier.close();
   }
 
   private async sweep(): Promise<void> {
@@ -113,13 +139,18 @@ export class Presence {
     this.nextSweep = clock.now() / 1000 + after;
   }
 
-  private change(resource: Resource, decide: Decide): void {
+  /** A decision that no request waits for: when the database is away, it is tried again. */
+  private change(key: ResourceKey, decide: Decide): void {
+    const { log, sip } = this.options;
+    if (this.stopped) return;
     this.door.submit({
-      key: resource.key,
+      key,
       decide,
       done: () => {},
       failed: (error) => {
-        this.options.log.warn({ err: error, resource: resource.key.id }, 'the outcome of a NOTIFY could not be stored');
+        log.warn({ err: error, resource: key.id }, 'the outcome of a NOTIFY could not be stored');
+        if (!(error instanceof DatabaseUnavailable)) return;
+        sip.wheel.after(Math.max(retryMs, error.retryAfter * 1000), () => this.change(key, decide));
       },
     });
   }

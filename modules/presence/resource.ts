@@ -64,7 +64,7 @@ export interface Subscription {
   /** With `fanoutsAt` the highest CSeq a NOTIFY may have used, see `cseqCeiling`. */
   readonly localCseq: number;
   readonly fanoutsAt: number;
-  /** Version of the watcherinfo document that goes with CSeq `localCseq`; document and CSeq rise together from there. */
+  /** How many watcherinfo documents NOTIFYs up to CSeq `localCseq` may have carried, see `documentCeiling`. */
   readonly version: number;
 }
 
@@ -77,15 +77,19 @@ export interface AuthorisedWatcher {
   readonly insertedTime: number;
 }
 
-export interface Resource {
-  readonly key: ResourceKey;
+/** What changes in memory only after the commit that brings it. */
+export interface Stored {
   /** What the compare-and-swap compares; 0: nothing is stored. */
   version: number;
+  /** Whether NOTIFYs that a stored change asks for may not have left yet. */
+  notifyPending: boolean;
+}
+
+export interface Resource extends Stored {
+  readonly key: ResourceKey;
   /** Documents that went to the watchers, and to the watcherinfo subscribers: the moving part of every dialog's CSeq. */
   fanouts: number;
   winfoFanouts: number;
-  /** Whether NOTIFYs that a stored change asks for may not have left yet. */
-  notifyPending: boolean;
   readonly publications: Map<string, Publication>;
   readonly subscriptions: Map<string, Subscription>;
   readonly watchers: Map<string, AuthorisedWatcher>;
@@ -132,13 +136,17 @@ export function emptyResource(key: ResourceKey): Resource {
 
 /** Puts a subscription in, new or in place of its former self. */
 export function addSubscription(resource: Resource, subscription: Subscription): void {
-  if (!resource.subscriptions.has(subscription.id)) count(resource, subscription, 1);
+  const former = resource.subscriptions.get(subscription.id);
+  if (former) count(resource, former, -1);
+  count(resource, subscription, 1);
   resource.subscriptions.set(subscription.id, subscription);
 }
 
 /** Takes a subscription out, if it is there. */
-export function removeSubscription(resource: Resource, subscription: Subscription): void {
-  if (resource.subscriptions.delete(subscription.id)) count(resource, subscription, -1);
+export function removeSubscription(resource: Resource, { id }: Subscription): void {
+  const former = resource.subscriptions.get(id);
+  if (former) count(resource, former, -1);
+  resource.subscriptions.delete(id);
 }
 
 /** Subscriptions of one watcher to this resource, of one kind. */
@@ -165,6 +173,15 @@ function watchingKey(watcher: string, winfo: boolean): string {
  */
 export function cseqCeiling(resource: Resource, subscription: Subscription): number {
   return subscription.localCseq + counterOf(resource, subscription.winfo) - subscription.fanoutsAt;
+}
+
+/**
+ * How many watcherinfo documents committed state allows a dialog's NOTIFYs to have carried. It rises with `cseqCeiling`, but
+ * not while the subscription is pending: such NOTIFYs have no body, and the first document has version 0 (RFC 3858 §4.1).
+ */
+export function documentCeiling(resource: Resource, subscription: Subscription): number {
+  const sinceThen = counterOf(resource, subscription.winfo) - subscription.fanoutsAt;
+  return subscription.version + (subscription.status === 'active' ? sinceThen : 0);
 }
 
 /** The counter that moves this kind of subscription. */

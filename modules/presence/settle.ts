@@ -2,57 +2,79 @@
 import type { Logger } from '../../core/api';
 import { tellEverybody } from './decide/authorise';
 import type { Door } from './door';
-import type { Notifier } from './notify/notifier';
-import type { Resource } from './resource';
+import type { Resource, ResourceKey } from './resource';
 import type { Store } from './store/store';
 
 /** Resources taken up again at a time after a start. */
-const page = 1_000;
+const slice = 1_000;
+
+interface SettlingOptions {
+  readonly store: Store;
+  readonly log: Logger;
+  /** The resource as it is in memory, if it is. */
+  find(id: string): Resource | undefined;
+  /** Whether NOTIFYs are under way. */
+  isBusy(key: ResourceKey): boolean;
+}
 
 export class Settling {
-  private readonly quiet = new Set<Resource>();
+  private readonly quiet = new Map<string, ResourceKey>();
 
-  constructor(
-    private readonly store: Store,
-    private readonly notifier: Notifier,
-    private readonly log: Logger,
-  ) {}
+  constructor(private readonly options: SettlingOptions) {}
 
   /** A resource has nothing under way any more. */
-  note(resource: Resource): void {
-    if (resource.notifyPending) this.quiet.add(resource);
+  note(key: ResourceKey): void {
+    if (this.options.find(key.id)?.notifyPending) this.quiet.set(key.id, key);
   }
 
-  /** Writes down what has settled since the last time. */
+  /** Whether a resource waits to be written down: it must stay in memory. */
+  waits(key: ResourceKey): boolean {
+    return this.quiet.has(key.id);
+  }
+
+  /** Writes down what has settled since the last time. @throws DatabaseUnavailable; it is tried again the next time */
   async flush(): Promise<void> {
     const settled: Promise<void>[] = [];
-    for (const resource of this.quiet) {
-      this.quiet.delete(resource);
-      if (!resource.notifyPending || this.notifier.isBusy(resource)) continue;
-      resource.notifyPending = false;
-      settled.push(this.store.settle(resource));
+    for (const [id, key] of this.quiet) {
+      this.quiet.delete(id);
+      const resource = this.options.find(id);
+      if (resource?.notifyPending && !this.options.isBusy(key)) settled.push(this.settle(resource));
     }
     await Promise.all(settled);
   }
 
-  /** After a start: NOTIFYs that the last run owed and may not have sent are sent. */
+  private async settle(resource: Resource): Promise<void> {
+    // A change that is being stored just now brings a higher version, so that this leaves its note alone.
+    resource.notifyPending = false;
+    try {
+      await this.options.store.settle(resource);
+    } catch (error) {
+      resource.notifyPending = true;
+      this.quiet.set(resource.key.id, resource.key);
+      throw error;
+    }
+  }
+
+  /** After a start: NOTIFYs that the last run owed and may not have sent are sent. @throws DatabaseUnavailable */
   async resume(door: Door): Promise<void> {
-    const keys = await this.store.owing(page);
-    if (keys.length === 0) return;
-    this.log.info({ resources: keys.length }, 'the last run owed NOTIFYs: watchers are told the present state');
-    await Promise.all(
-      keys.map(
-        (key) =>
-          new Promise<void>((resolve, reject) => {
-            const done = (_: unknown, resource: Resource) => {
-              this.note(resource);
-              resolve();
-            };
-            door.submit({ key, decide: tellEverybody, done, failed: reject });
-          }),
-      ),
+    const owing = await this.options.store.owing();
+    if (owing.length === 0) return;
+    this.options.log.info(
+      { resources: owing.length },
+      'the last run owed NOTIFYs: watchers are told the present state',
     );
-    await this.flush();
-    if (keys.length === page) await this.resume(door);
+    for (let i = 0; i < owing.length; i += slice) {
+      await Promise.all(owing.slice(i, i + slice).map((key) => this.tell(door, key)));
+    }
+  }
+
+  private tell(door: Door, key: ResourceKey): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        this.note(key);
+        resolve();
+      };
+      door.submit({ key, decide: tellEverybody, done, failed: reject });
+    });
   }
 }

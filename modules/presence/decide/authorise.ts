@@ -1,9 +1,9 @@
 // Owns what happens to running subscriptions when permissions or state are to be looked at again.
 import type { Decide, Notice, ResourceChange } from '../changes';
 import { isWatched } from '../changes';
-import type { AuthorisedWatcher, Resource, SubscriptionStatus } from '../resource';
-import { withOwnEvent } from './subscribe';
-import { tellWatcherinfo, watcherEntry } from './watcherinfo';
+import type { Resource, SubscriptionStatus } from '../resource';
+import { restate, withOwnEvent } from './subscribe';
+import { tellWatcherinfo } from './watcherinfo';
 
 /** What a presentity allows a watcher. */
 export type Authorise = (resource: Resource, watcher: string, winfo: boolean) => SubscriptionStatus;
@@ -17,23 +17,24 @@ export function reauthorise(authorise: Authorise): Decide {
     for (const previous of resource.subscriptions.values()) {
       const status = authorise(resource, previous.watcher, previous.winfo);
       if (status === previous.status) continue;
-      const subscription = withOwnEvent(resource, previous, { status });
-      changes.push({ kind: 'subscribe', subscription, replaces: previous });
-      notices.push({ to: 'dialog', subscription });
-      if (previous.winfo) continue;
-      const record = resource.watchers.get(previous.watcher);
-      if (record) changes.push({ kind: 'authorise', watcher: { ...record, status } satisfies AuthorisedWatcher });
-      told.push(watcherEntry(subscription, around.now, status === 'active' ? 'approved' : 'subscribe'));
+      const entry = restate(resource, previous, status, {}, changes, notices, around);
+      if (entry) told.push(entry);
     }
     if (told.length > 0) tellWatcherinfo(resource, 'partial', told, changes, notices);
     return { changes, notices };
   };
 }
 
-/** Sends every active dialog of the resource its state once more. */
+/** Sends every dialog of the resource its state once more, those that wait for permission too. */
 export const tellEverybody: Decide = (resource) => {
   const changes: ResourceChange[] = [];
   const notices: Notice[] = [];
+  for (const previous of resource.subscriptions.values()) {
+    if (previous.status === 'active') continue;
+    const subscription = withOwnEvent(resource, previous, {});
+    changes.push({ kind: 'subscribe', subscription, replaces: previous });
+    notices.push({ to: 'dialog', subscription });
+  }
   if (isWatched(resource)) {
     changes.push({ kind: 'fan-out', winfo: false });
     notices.push({ to: 'watchers', except: '' });

@@ -1,4 +1,5 @@
 // Owns the decision about a SUBSCRIBE (RFC 6665 §4.2.1): new, refresh, end or fetch.
+import type { WatcherEntry } from '../api';
 import {
   type Answer,
   type Decision,
@@ -14,6 +15,7 @@ import {
   counterOf,
   cseqCeiling,
   dialogId,
+  documentCeiling,
   type Resource,
   type Subscription,
   type SubscriptionStatus,
@@ -34,7 +36,7 @@ export function decideSubscribe(
   settings: SubscribeSettings,
   around: Surroundings,
 ): Decision {
-  if (request.inDialog) return decideInDialog(resource, request, around);
+  if (request.inDialog) return decideInDialog(resource, request, settings, around);
   if (request.fault) return refuse(request.fault.status, request.fault.reason, request.fault.headers);
   const subscription = newSubscription(resource, request, settings, around);
   const answer = accepted(request, request.expires);
@@ -55,24 +57,13 @@ export function decideSubscribe(
   return { changes, notices, answer };
 }
 
-/** Ends one subscription with a last NOTIFY, because it expired or `reason` says why. */
-export function endSubscription(
-  resource: Resource,
-  subscription: Subscription,
-  reason: string,
-  around: Surroundings,
-): Decision {
-  const last = withOwnEvent(resource, subscription, {});
-  const changes: ResourceChange[] = [{ kind: 'unsubscribe', subscription: last }];
-  const notices: Notice[] = [{ to: 'dialog', subscription: last, ends: reason }];
-  ended(resource, [subscription], changes, notices, around);
-  return { changes, notices };
-}
-
-/** Drops one subscription whose watcher could not be notified (RFC 6665 §4.2.2): nothing more is sent to it. */
-export function dropSubscription(resource: Resource, id: string, around: Surroundings): Decision {
-  const subscription = resource.subscriptions.get(id);
-  if (!subscription) return nothing;
+/**
+ * Drops one subscription whose watcher could not be notified (RFC 6665 §4.2.2): nothing more is sent to it. `failed` is the
+ * dialog as it was then; a watcher that has refreshed since keeps its subscription.
+ */
+export function dropSubscription(resource: Resource, failed: Subscription, around: Surroundings): Decision {
+  const subscription = resource.subscriptions.get(failed.id);
+  if (subscription?.remoteCseq !== failed.remoteCseq) return nothing;
   const changes: ResourceChange[] = [{ kind: 'unsubscribe', subscription }];
   const notices: Notice[] = [];
   ended(resource, [subscription], changes, notices, around);
@@ -96,17 +87,21 @@ export function withOwnEvent(
   subscription: Subscription,
   changed: Partial<Subscription>,
 ): Subscription {
-  const localCseq = cseqCeiling(resource, subscription) + 1;
+  const after = { ...subscription, ...changed };
   return {
-    ...subscription,
-    ...changed,
-    localCseq,
+    ...after,
+    localCseq: cseqCeiling(resource, subscription) + 1,
     fanoutsAt: counterOf(resource, subscription.winfo),
-    version: subscription.version + localCseq - subscription.localCseq,
+    version: documentCeiling(resource, subscription) + (after.status === 'active' ? 1 : 0),
   };
 }
 
-function decideInDialog(resource: Resource, request: SubscribeRequest, around: Surroundings): Decision {
+function decideInDialog(
+  resource: Resource,
+  request: SubscribeRequest,
+  settings: SubscribeSettings,
+  around: Surroundings,
+): Decision {
   const id = dialogId(request.callId, request.toTag, request.fromTag);
   const previous = resource.subscriptions.get(id);
   if (!previous || previous.winfo !== request.winfo || previous.eventId !== request.eventId) {
@@ -116,20 +111,53 @@ function decideInDialog(resource: Resource, request: SubscribeRequest, around: S
   if (request.cseq <= previous.remoteCseq) return refuse(500, 'CSeq Out Of Order');
   if (request.fault) return refuse(request.fault.status, request.fault.reason, request.fault.headers);
   const answer = accepted(request, request.expires);
-  if (request.expires === 0) return { ...endSubscription(resource, previous, 'timeout', around), answer };
-  const subscription = withOwnEvent(resource, previous, {
+  // A SUBSCRIBE refreshes the remote target (RFC 3261 §12.2.2), the one that ends the dialog too.
+  const target = {
     contact: request.contact,
     source: request.source,
     socket: request.socket,
-    contentType: request.contentType ?? previous.contentType,
     remoteCseq: request.cseq,
-    expires: endOf(around.now, request.expires),
-  });
-  return {
-    changes: [{ kind: 'subscribe', subscription, replaces: previous }],
-    notices: [{ to: 'dialog', subscription }],
-    answer,
   };
+  const changes: ResourceChange[] = [];
+  const notices: Notice[] = [];
+  if (request.expires === 0) {
+    const last = withOwnEvent(resource, previous, target);
+    changes.push({ kind: 'unsubscribe', subscription: last });
+    notices.push({ to: 'dialog', subscription: last, ends: 'timeout' });
+    ended(resource, [last], changes, notices, around);
+  } else {
+    const contentType = request.contentType ?? previous.contentType;
+    const changed = { ...target, contentType, expires: endOf(around.now, request.expires) };
+    const status = settings.authorise(resource, previous.watcher, previous.winfo);
+    const entry = restate(resource, previous, status, changed, changes, notices, around);
+    if (entry) tellWatcherinfo(resource, 'partial', [entry], changes, notices);
+  }
+  return { changes, notices, answer };
+}
+
+/**
+ * Stores a running subscription anew, in the status that it has now, and tells its watcher.
+ * @returns what the watcherinfo subscribers are to be told: its new status, when it has one
+ */
+export function restate(
+  resource: Resource,
+  previous: Subscription,
+  status: SubscriptionStatus,
+  changed: Partial<Subscription>,
+  changes: ResourceChange[],
+  notices: Notice[],
+  around: Surroundings,
+): WatcherEntry | undefined {
+  const isNews = status !== previous.status;
+  const reason = isNews ? (status === 'active' ? 'approved' : '') : previous.reason;
+  const subscription = withOwnEvent(resource, previous, { ...changed, status, reason });
+  changes.push({ kind: 'subscribe', subscription, replaces: previous });
+  notices.push({ to: 'dialog', subscription });
+  if (!isNews || previous.winfo) return undefined;
+  const record = resource.watchers.get(previous.watcher);
+  if (record) changes.push({ kind: 'authorise', watcher: { ...record, status } });
+  else if (status === 'pending') changes.push(pendingRecord(subscription, around));
+  return watcherEntry(subscription, around.now);
 }
 
 function newSubscription(
@@ -138,8 +166,12 @@ function newSubscription(
   settings: SubscribeSettings,
   around: Surroundings,
 ): Subscription {
+  const id = dialogId(request.callId, request.toTag, request.fromTag);
+  const status = settings.authorise(resource, request.watcher, request.winfo);
+  // A script that gives every dialog one To tag lets a watcher begin the same dialog twice: its CSeqs go on.
+  const former = resource.subscriptions.get(id);
   return {
-    id: dialogId(request.callId, request.toTag, request.fromTag),
+    id,
     callId: request.callId,
     toTag: request.toTag,
     fromTag: request.fromTag,
@@ -159,12 +191,12 @@ function newSubscription(
     userAgent: request.userAgent,
     subscribedAt: Math.floor(around.now / 1000),
     expires: endOf(around.now, request.expires),
-    status: settings.authorise(resource, request.watcher, request.winfo),
+    status,
     reason: '',
     remoteCseq: request.cseq,
-    localCseq: 1,
+    localCseq: former ? cseqCeiling(resource, former) + 1 : 1,
     fanoutsAt: counterOf(resource, request.winfo),
-    version: 0,
+    version: (former ? documentCeiling(resource, former) : 0) + (status === 'active' ? 1 : 0),
   };
 }
 
@@ -186,21 +218,15 @@ export function ended(
 ): void {
   const watched = subscriptions.filter((subscription) => !subscription.winfo);
   if (watched.length === 0) return;
-  const endedIds = new Set(watched.map((subscription) => subscription.id));
-  for (const subscription of watched) {
-    const record = resource.watchers.get(subscription.watcher);
-    if (!record || stillWatching(resource, subscription.watcher, endedIds)) continue;
-    changes.push({ kind: 'forget', watcher: record });
+  const ending = new Map<string, number>();
+  for (const { watcher } of watched) ending.set(watcher, (ending.get(watcher) ?? 0) + 1);
+  for (const [watcher, number] of ending) {
+    const record = resource.watchers.get(watcher);
+    if (record && subscriptionCount(resource, watcher, false) === number)
+      changes.push({ kind: 'forget', watcher: record });
   }
   const entries = watched.map((subscription) => endedEntry(subscription, 'timeout', around.now));
   tellWatcherinfo(resource, 'full', entries, changes, notices);
-}
-
-function stillWatching(resource: Resource, watcher: string, except: ReadonlySet<string>): boolean {
-  for (const other of resource.subscriptions.values()) {
-    if (!other.winfo && other.watcher === watcher && !except.has(other.id)) return true;
-  }
-  return false;
 }
 
 function accepted(request: SubscribeRequest, expires: number): Answer {

@@ -3,12 +3,12 @@ import type { WatcherEntry, WatcherEvent } from '../api';
 import type { Notice, ResourceChange } from '../changes';
 import type { Resource, Subscription } from '../resource';
 
-/** A live subscription as a `watcher` element. */
-export function watcherEntry(subscription: Subscription, now: number, event: WatcherEvent = 'subscribe'): WatcherEntry {
+/** A live subscription as a `watcher` element, with the event that brought it into its status. */
+export function watcherEntry(subscription: Subscription, now: number): WatcherEntry {
   return {
     ...common(subscription, now),
     status: subscription.status,
-    event,
+    event: subscription.reason === 'approved' ? 'approved' : 'subscribe',
     expiration: Math.max(0, subscription.expires - Math.ceil(now / 1000)),
   };
 }

@@ -1,7 +1,7 @@
 // Owns what is known in memory about one dialog's NOTIFYs: the last CSeq, the one in flight, what waits behind it.
 import type { ClientTransaction, Flow, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
-import { cseqCeiling, type Resource, type Subscription } from '../resource';
+import { cseqCeiling, documentCeiling, type Resource, type Subscription } from '../resource';
 import type { NotifyFrame } from './message';
 
 /** Nothing to do; in an outbox; sent and not answered; after a failure waiting for its time. */
@@ -10,9 +10,13 @@ export type ChannelState = 'idle' | 'queued' | 'flying' | 'backing-off';
 export interface Channel {
   readonly id: string;
   resource: Resource;
+  /** The dialog as it is stored: what a decision has made of it counts from its commit. */
+  subscription: Subscription;
   state: ChannelState;
   /** The last number used. */
   cseq: number;
+  /** Watcherinfo documents sent, which is the version of the next (RFC 3858 §4.1). */
+  documents: number;
   /** Something happened since the NOTIFY in flight was made: another one follows it, with the newest state. */
   again: boolean;
   /** The subscription has ended: what its last NOTIFY says, and the dialog as it was. */
@@ -27,16 +31,18 @@ export interface Channel {
   prepared: { readonly of: Subscription; readonly frame: NotifyFrame; readonly flow: Flow } | undefined;
 }
 
-/**
- * A channel for a dialog of which something is to be told just now. That raised the ceiling by one at least, so all numbers
- * that were used before, by this process or by one that died, are below it.
- */
-export function newChannel(resource: Resource, subscription: Subscription): Channel {
-  return {
+/** Watcherinfo entries that wait for one subscriber; more become one full document. */
+const maxUntold = 256;
+
+/** A channel for a dialog of which something is to be told just now. `first`: nobody has ever sent a NOTIFY in it. */
+export function newChannel(resource: Resource, subscription: Subscription, first: boolean): Channel {
+  const channel: Channel = {
     id: subscription.id,
     resource,
+    subscription,
     state: 'idle',
-    cseq: cseqCeiling(resource, subscription) - 1,
+    cseq: 0,
+    documents: 0,
     again: false,
     end: undefined,
     untold: undefined,
@@ -45,11 +51,38 @@ export function newChannel(resource: Resource, subscription: Subscription): Chan
     timer: undefined,
     prepared: undefined,
   };
+  if (!first) moveOn(channel);
+  return channel;
+}
+
+/** Binds a channel to a resource that was read anew. */
+export function rebind(channel: Channel, resource: Resource, subscription: Subscription): void {
+  channel.resource = resource;
+  channel.subscription = subscription;
+  moveOn(channel);
+}
+
+/**
+ * Goes on above all numbers that may have been used by a process that died or by another node: what is to be told now has
+ * raised the ceilings by one at least, and they are below.
+ */
+function moveOn(channel: Channel): void {
+  const { resource, subscription } = channel;
+  const step = subscription.status === 'active' ? 1 : 0;
+  channel.cseq = Math.max(channel.cseq, cseqCeiling(resource, subscription) - 1);
+  channel.documents = Math.max(channel.documents, documentCeiling(resource, subscription) - step);
+  // What the subscriber knows of the watchers is not known here.
+  if (subscription.winfo) tell(channel, true, []);
 }
 
 /** Adds what a watcherinfo subscriber has to be told. */
 export function tell(channel: Channel, full: boolean, entries: readonly WatcherEntry[]): void {
   channel.untold ??= { full: false, entries: new Map() };
-  channel.untold.full ||= full;
-  for (const entry of entries) channel.untold.entries.set(entry.id, entry);
+  const { untold } = channel;
+  untold.full ||= full;
+  for (const entry of entries) untold.entries.set(entry.id, entry);
+  if (untold.entries.size > maxUntold) {
+    untold.full = true;
+    untold.entries.clear();
+  }
 }

@@ -1,4 +1,5 @@
 // Owns what NOTIFYs carry: the document of a resource, made once for all its watchers, and each subscriber's watcherinfo.
+import type { Logger } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { allWatchers } from '../decide/watcherinfo';
 import type { Resource, Subscription } from '../resource';
@@ -6,11 +7,13 @@ import type { Channel } from './channel';
 import { type Content, contentOf, noContent } from './message';
 
 export class Contents {
-  private readonly documents = new WeakMap<Resource, Content>();
+  /** With the package that made them: after its module was reloaded they are made anew. */
+  private readonly documents = new WeakMap<Resource, { readonly by: EventPackage; readonly content: Content }>();
 
   constructor(
     private readonly events: ReadonlyMap<string, EventPackage>,
     private readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>,
+    private readonly log: Logger,
   ) {}
 
   /** The resource's publications have changed. */
@@ -20,21 +23,23 @@ export class Contents {
 
   /** The resource's document, composed at the first call after a change. */
   document(resource: Resource): Content {
+    const by = this.events.get(resource.key.event);
+    if (!by) return noContent;
     const known = this.documents.get(resource);
-    if (known) return known;
-    const made = this.compose(resource);
-    this.documents.set(resource, made);
-    return made;
+    if (known?.by === by) return known.content;
+    const content = this.compose(by, resource);
+    this.documents.set(resource, { by, content });
+    return content;
   }
 
   /** What the dialog's next NOTIFY carries; it takes what the channel has not told yet. `now` in ms. */
-  next(channel: Channel, subscription: Subscription, cseq: number, now: number): Content {
+  next(channel: Channel, subscription: Subscription, now: number): Content {
     const { resource, end } = channel;
     if (subscription.status !== 'active' || (end && end.reason !== 'timeout')) return noContent;
-    return subscription.winfo ? this.watchers(channel, subscription, cseq, now) : this.document(resource);
+    return subscription.winfo ? this.watchers(channel, subscription, now) : this.document(resource);
   }
 
-  private watchers(channel: Channel, subscription: Subscription, cseq: number, now: number): Content {
+  private watchers(channel: Channel, subscription: Subscription, now: number): Content {
     const { resource, untold } = channel;
     const format = this.watcherinfo.get(subscription.contentType);
     if (!format) return noContent;
@@ -46,18 +51,21 @@ export class Contents {
     const body = format.render({
       resource: resource.key.uri,
       package: resource.key.event,
-      version: subscription.version + cseq - subscription.localCseq,
+      version: channel.documents++,
       state: full ? 'full' : 'partial',
       watchers: [...living, ...others],
     });
     return contentOf(format.type, body);
   }
 
-  private compose(resource: Resource): Content {
-    const event = this.events.get(resource.key.event);
-    if (!event) return noContent;
+  private compose(event: EventPackage, resource: Resource): Content {
     const documents = [...resource.publications.values()].map((publication) => publication.document);
     documents.sort((a, b) => b.sequence - a.sequence);
-    return contentOf(event.notifyTypes[0] ?? '', event.compose(resource.key.uri, documents));
+    try {
+      return contentOf(event.notifyTypes[0] ?? '', event.compose(resource.key.uri, documents));
+    } catch (error) {
+      this.log.error({ err: error, resource: resource.key.id }, 'the event package could not make a document');
+      return noContent;
+    }
   }
 }

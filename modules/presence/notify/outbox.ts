@@ -17,8 +17,14 @@ export class Outbox<Owner, Item> {
 
   add(owner: Owner, item: Item): void {
     const line = this.waiting.get(owner);
-    if (line) line.items.push(item);
-    else this.waiting.set(owner, { items: [item], next: 0 });
+    if (line) {
+      line.items.push(item);
+      // A line that never empties must not keep what it has handed out.
+      if (line.next >= breath && line.next * 2 > line.items.length) {
+        line.items.splice(0, line.next);
+        line.next = 0;
+      }
+    } else this.waiting.set(owner, { items: [item], next: 0 });
     if (!this.running) {
       this.running = true;
       setImmediate(() => this.drain());

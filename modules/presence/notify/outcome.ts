@@ -13,6 +13,8 @@ const endingCodes = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 4
 
 const firstRetryMs = 5_000;
 const longestRetryMs = 300_000;
+/** What a watcher may ask for with Retry-After; its subscription ends before that in most cases. */
+const longestWishMs = 86_400_000;
 
 /** Judges the final outcome of a NOTIFY. `failures` counts those before it that were to be retried. */
 export function judge(outcome: ClientOutcome, failures: number): Verdict {
@@ -22,8 +24,13 @@ export function judge(outcome: ClientOutcome, failures: number): Verdict {
   const wanted = retryAfter(response.header('Retry-After'));
   // RFC 5057 §5.2: 480 with Retry-After says when the watcher is back; the others end the dialog whatever they add.
   if (endingCodes.has(response.status) && !(response.status === 480 && wanted !== undefined)) return { kind: 'gone' };
-  if (wanted !== undefined) return { kind: 'later', afterMs: Math.min(wanted * 1000, longestRetryMs) };
-  return { kind: 'later', afterMs: Math.min(firstRetryMs * 2 ** Math.min(failures, 10), longestRetryMs) };
+  if (wanted !== undefined) return { kind: 'later', afterMs: Math.min(wanted * 1000, longestWishMs) };
+  return { kind: 'later', afterMs: retryDelay(failures) };
+}
+
+/** Milliseconds to wait after a NOTIFY that failed for a while: 5 s, then twice as long each time, up to 5 minutes. */
+export function retryDelay(failures: number): number {
+  return Math.min(firstRetryMs * 2 ** Math.min(failures, 10), longestRetryMs);
 }
 
 /** Seconds, without the comment and parameters that may follow (RFC 3261 §20.33). */

@@ -1,6 +1,7 @@
 // Owns what PUBLISH and SUBSCRIBE have in common when they are read: event package, presentity, Expires, our Contact.
 import {
   addressOfRecord,
+  detach,
   type Flow,
   hostPort,
   parseEvent,
@@ -10,6 +11,7 @@ import {
 } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { keyOfUri, type ResourceKey } from '../resource';
+import { sizes } from '../sizes';
 
 /** The packages that are registered at this moment. */
 export interface Packages {
@@ -54,7 +56,21 @@ export function badEvent(packages: Packages): SipError {
 export function readPresentity(uri: string, event: EventPackage): ResourceKey {
   const parsed = parseUri(uri);
   if (!parsed || parsed.host === '') throw new SipError(400, 'Bad Request-URI');
-  return keyOfUri(addressOfRecord(parsed), event.name);
+  const key = keyOfUri(addressOfRecord(parsed), event.name);
+  if (key.user.length > sizes.user || key.domain.length > sizes.domain) throw new SipError(400, 'Request-URI Too Long');
+  return key;
+}
+
+/** A text to be stored, a copy of its own. Throws 400 when the column has no room for it. */
+export function fitting(text: string, size: number, name: string): string {
+  if (text.length > size) throw new SipError(400, `${name} Too Long`);
+  return detach(text);
+}
+
+/** A parameter's value that goes back to the watcher as it came: it must need no quotes (tags and ids are tokens). */
+export function unquoted(value: string, size: number, name: string): string {
+  if (value === '' || /[\s",;<>\\]/.test(value)) throw new SipError(400, `Bad ${name}`);
+  return fitting(value, size, name);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { type Flow, parseContentType, SipError, type SipRequest } from '../../../core/api';
 import type { EventPackage } from '../api';
 import type { ResourceKey } from '../resource';
+import { sizes } from '../sizes';
 import {
   badEvent,
   type ExpiresBounds,
@@ -55,7 +56,8 @@ export function readPublish(
     expires,
     body: content.body,
     fault: fault ?? content.fault,
-    sender,
+    // Longer than any watcher's address: nobody is meant.
+    sender: sender.length > sizes.uri ? '' : sender,
     localContact: localContact(bounds.serverAddress, flow),
   };
 }

@@ -4,21 +4,25 @@ import {
   decodeUtf8,
   detach,
   type Flow,
+  formatUri,
   hostPort,
   type MediaType,
   parseUri,
   SipError,
   type SipRequest,
 } from '../../../core/api';
-import type { ResourceKey } from '../resource';
+import { keyOfUri, type ResourceKey } from '../resource';
+import { sizes } from '../sizes';
 import {
   type ExpiresBounds,
+  fitting,
   localContact,
   type Packages,
   type RequestedEvent,
   readEvent,
   readExpires,
   readPresentity,
+  unquoted,
 } from './common';
 
 /** A SUBSCRIBE that has been read. */
@@ -60,8 +64,6 @@ export interface SubscribeBounds extends ExpiresBounds {
   readonly subsRespond200: boolean;
 }
 
-const maxContactLength = 255;
-
 /** Reads a SUBSCRIBE (RFC 6665 §4.2.1.1). `newTag` makes the To tag of a new dialog. Throws SipError. */
 export function readSubscribe(
   message: SipRequest,
@@ -75,19 +77,21 @@ export function readSubscribe(
   const { from, to, fromTag, toTag, callId } = message;
   if (fromTag === undefined || fromTag === '') throw new SipError(400, 'Missing From Tag');
   const inDialog = toTag !== undefined;
-  const key = readPresentity(inDialog ? to.uri : message.uri, event.package);
+  const presentity = inDialog && parseUri(to.uri)?.host ? to.uri : message.uri;
+  const key = readPresentity(presentity, event.package);
   const { expires, fault } = readExpires(message, event.package, bounds);
   const types = event.winfo ? [event.winfo.type] : event.package.notifyTypes;
+  checkRoutes(message);
   const recordRoutes = message.headers('Record-Route');
   return {
     key,
     inDialog,
-    callId: detach(callId),
-    fromTag: detach(fromTag),
-    toTag: inDialog ? toTag : newTag(),
+    callId: fitting(callId, sizes.callId, 'Call-ID'),
+    fromTag: unquoted(fromTag, sizes.tag, 'From Tag'),
+    toTag: inDialog ? unquoted(toTag, sizes.tag, 'To Tag') : newTag(),
     cseq: message.cseq.number,
     winfo: event.winfo !== undefined,
-    eventId: event.id === undefined ? undefined : detach(event.id),
+    eventId: event.id === undefined ? undefined : unquoted(event.id, sizes.eventId, 'Event Id'),
     expires,
     fault,
     contact: readContact(message),
@@ -95,11 +99,11 @@ export function readSubscribe(
     recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
     socket: `${flow.protocol}:${hostPort(flow.local)}`,
     source: sourceOf(message, flow),
-    localUri: detach(to.uri),
-    remoteUri: detach(from.uri),
-    displayName: decodeUtf8(from.display),
+    localUri: fitting(to.uri, sizes.uri, 'To'),
+    remoteUri: fitting(from.uri, sizes.uri, 'From'),
+    displayName: readDisplayName(from.display),
     watcher: readWatcher(watcherUri ?? from.uri),
-    userAgent: detach((message.header('User-Agent') ?? '').slice(0, 255)),
+    userAgent: detach((message.header('User-Agent') ?? '').slice(0, sizes.userAgent)),
     contentType: readAccept(message, types),
     defaultType: types[0] ?? '',
     localContact: localContact(bounds.serverAddress, flow),
@@ -114,30 +118,49 @@ function readContact(message: SipRequest): string {
   if (!parsed || (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') || parsed.host === '') {
     throw new SipError(400, 'Bad Contact');
   }
-  if (uri.length > maxContactLength) throw new SipError(400, 'Contact Too Long');
-  return detach(uri);
+  // RFC 3261 §19.1.1: a Request-URI has no headers part.
+  return fitting(parsed.headers === '' ? uri : formatUri({ ...parsed, headers: '' }), sizes.uri, 'Contact');
+}
+
+/** NOTIFYs will have to find their way along the Record-Route. Throws 400 when it names no hosts. */
+function checkRoutes(message: SipRequest): void {
+  for (const { uri } of message.recordRoutes) {
+    const parsed = parseUri(uri);
+    if (!parsed || (parsed.scheme !== 'sip' && parsed.scheme !== 'sips')) throw new SipError(400, 'Bad Record-Route');
+  }
+}
+
+/** For people, cut to its column without splitting a character. */
+function readDisplayName(display: string): string {
+  const text = decodeUtf8(display);
+  if (text.length <= sizes.displayName) return text === display ? detach(text) : text;
+  return text.slice(0, sizes.displayName).replace(/[\ud800-\udbff]$/, '');
 }
 
 /** The first of our types that the watcher's Accept admits. Throws 406 when there is none. */
 function readAccept(message: SipRequest, types: readonly string[]): string | undefined {
   const ranges = message.accept;
   if (ranges === undefined) return undefined;
-  const admitted = types.find((type) => ranges.some((range) => admits(range, type)));
+  const admitted = types.find((type) => admits(ranges, type));
   if (admitted === undefined) throw new SipError(406, 'Not Acceptable', `Accept: ${types.join(', ')}\r\n`);
   return admitted;
 }
 
-/** RFC 3261 §20.1: a range, and `q=0` means never. */
-function admits(range: MediaType, type: string): boolean {
-  if (Number(range.params.get('q') ?? 1) === 0) return false;
-  return range.type === '*/*' || range.type === type || range.type === `${type.slice(0, type.indexOf('/'))}/*`;
+/** RFC 3261 §20.1: the most specific range decides, and `q=0` means never. */
+function admits(ranges: readonly MediaType[], type: string): boolean {
+  const names = [type, `${type.slice(0, type.indexOf('/'))}/*`, '*/*'];
+  const range = names.map((name) => ranges.find((each) => each.type === name)).find((found) => found !== undefined);
+  return range !== undefined && Number(range.params.get('q') ?? 1) !== 0;
 }
 
-/** Who watches, as `sip:user@host`; what is not a URI with a host stays as written. */
+/** Who watches, as `sip:user@host`; a URI without a host (tel:) without its parameters. */
 function readWatcher(uri: string): string {
   const parsed = parseUri(uri);
   if (!parsed) throw new SipError(400, 'Bad From');
-  return detach(parsed.host === '' ? uri : addressOfRecord(parsed));
+  const address = addressOfRecord(parsed);
+  const { user, domain } = parsed.host === '' ? { user: address, domain: '' } : keyOfUri(address, '');
+  if (user.length > sizes.user || domain.length > sizes.domain) throw new SipError(400, 'From Too Long');
+  return detach(address);
 }
 
 /** The source, when the watcher itself is there: behind a proxy the address says nothing about the watcher. */

@@ -1,7 +1,8 @@
 // Owns the translation between records and rows: which column holds what, and which writes a change becomes.
-import type { Row, Value, Write } from '../../../core/api';
+import { parseUri, type Row, type Value, type Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
-import type { AuthorisedWatcher, Publication, Resource, ResourceKey, Subscription } from '../resource';
+import type { AuthorisedWatcher, Publication, Resource, ResourceKey, Stored, Subscription } from '../resource';
+import { sizes } from '../sizes';
 import type { Schema } from './schema';
 
 /** Kamailio's numbers for a watcher's status. */
@@ -11,8 +12,9 @@ export function eventOf(key: ResourceKey, winfo: boolean): string {
   return winfo ? `${key.event}.winfo` : key.event;
 }
 
-export function resourceRow({ key, version, fanouts, winfoFanouts, notifyPending }: Resource): Row {
-  return [key.uri, key.event, version, fanouts, winfoFanouts, notifyPending ? 1 : 0];
+/** The row of a resource as it becomes with version and note of `next`. */
+export function resourceRow({ key, fanouts, winfoFanouts }: Resource, next: Stored): Row {
+  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.notifyPending ? 1 : 0];
 }
 
 export function readResourceRow(resource: Resource, row: Row): void {
@@ -116,8 +118,8 @@ function subscriptionWrite(
 
 function subscriptionRow(key: ResourceKey, subscription: Subscription): Row {
   const [watcherUser, watcherDomain] = splitAddress(subscription.watcher);
-  const [toUser, toDomain] = splitAddress(subscription.localUri);
-  const [fromUser, fromDomain] = splitAddress(subscription.remoteUri);
+  const [toUser, toDomain] = shown(subscription.localUri);
+  const [fromUser, fromDomain] = shown(subscription.remoteUri);
   return [
     key.uri,
     watcherUser,
@@ -207,23 +209,21 @@ export function readWatcherRow(row: Row): AuthorisedWatcher {
   };
 }
 
-/** User and host of a URI as written, for the columns that operators query. A URI without a host keeps all in the user. */
+/** User and host of a SIP address, in two columns; any other URI stays whole in the first. `joinAddress` undoes it. */
 function splitAddress(uri: string): [string, string] {
-  const start = uri.indexOf(':') + 1;
-  const at = uri.indexOf('@', start);
-  if (at < 0) return uri.startsWith('sip') ? ['', hostOf(uri, start)] : [uri, ''];
-  return [uri.slice(start, at), hostOf(uri, at + 1)];
-}
-
-function hostOf(uri: string, start: number): string {
-  let end = start;
-  while (end < uri.length && !';?>'.includes(uri[end] ?? '')) end++;
-  const host = uri.slice(start, end);
-  const port = host.lastIndexOf(':');
-  return port > host.lastIndexOf(']') ? host.slice(0, port) : host;
+  if (!uri.startsWith('sip:')) return [uri, ''];
+  const at = uri.indexOf('@');
+  return at < 0 ? ['', uri.slice('sip:'.length)] : [uri.slice('sip:'.length, at), uri.slice(at + 1)];
 }
 
 function joinAddress(user: string, domain: string): string {
   if (domain === '') return user;
   return user === '' ? `sip:${domain}` : `sip:${user}@${domain}`;
+}
+
+/** User and host of a URI as written, for columns that only people read: as much as there is room for. */
+function shown(uri: string): [string, string] {
+  const parsed = parseUri(uri);
+  if (!parsed || parsed.host === '') return [uri.slice(0, sizes.user), ''];
+  return [parsed.user.slice(0, sizes.user), parsed.host.slice(0, sizes.domain)];
 }

@@ -10,6 +10,7 @@ import {
   type Resource,
   type ResourceKey,
   resourceKey,
+  type Stored,
 } from '../resource';
 import {
   eventOf,
@@ -21,6 +22,13 @@ import {
   writesOf,
 } from './rows';
 import type { Schema } from './schema';
+
+/** What a search for records that end has found. */
+export interface Ending {
+  readonly records: readonly { readonly key: ResourceKey; readonly at: number }[];
+  /** Unix seconds. */
+  readonly complete: number;
+}
 
 const selectsEach = 5;
 const presRules = 2;
@@ -58,14 +66,22 @@ export class Store {
     });
   }
 
-  /** Stores changes that have been made in `resource`, if its stored version is still `expected`. @throws DatabaseUnavailable */
-  commit(resource: Resource, expected: number, changes: readonly ResourceChange[]): Promise<Outcome> {
+  /**
+   * Stores changes that have been made in `resource`, if the stored version is still the one that `resource` has; the row
+   * gets what `next` says. @throws DatabaseUnavailable
+   */
+  commit(resource: Resource, next: Stored, changes: readonly ResourceChange[]): Promise<Outcome> {
     const writes: Write[] = [];
     for (const change of changes) writes.push(...writesOf(this.schema, resource.key, change));
     if (isEmpty(resource)) {
       writes.push({ op: 'delete', table: this.schema.resource, key: [resource.key.uri, resource.key.event] });
     }
-    const guard = { table: this.schema.resource, row: resourceRow(resource), versionColumn: 'version', expected };
+    const guard = {
+      table: this.schema.resource,
+      row: resourceRow(resource, next),
+      versionColumn: 'version',
+      expected: resource.version,
+    };
     return this.database.commit({ guard, writes });
   }
 
@@ -96,8 +112,11 @@ export class Store {
     return rows?.[0] === undefined ? undefined : String(rows[0][0]);
   }
 
-  /** Resources with a record that ends at or before `until` (unix s), with its end, soonest first, at most `limit` records of a kind. */
-  async ending(until: number, limit: number): Promise<{ key: ResourceKey; at: number }[]> {
+  /**
+   * Resources with a record that ends at or before `until` (unix s), with its end: the soonest `limit` of the publications and
+   * of the subscriptions. `complete` says up to when there are no others.
+   */
+  async ending(until: number, limit: number): Promise<Ending> {
     const where = { expires: { atMost: until } };
     const [publications = [], subscriptions = []] = await this.database.select([
       {
@@ -115,22 +134,22 @@ export class Store {
         columns: ['presentity_uri', 'event', 'expires'],
       },
     ]);
-    return [
-      ...publications.map((row) => ({
-        key: resourceKey(String(row[0]), String(row[1]), String(row[2])),
-        at: Number(row[3]),
-      })),
-      ...subscriptions.map((row) => ({
-        key: keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, '')),
-        at: Number(row[2]),
-      })),
-    ];
+    const published = publications.map((row) => ({
+      key: resourceKey(String(row[0]), String(row[1]), String(row[2])),
+      at: Number(row[3]),
+    }));
+    const subscribed = subscriptions.map((row) => ({
+      key: keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, '')),
+      at: Number(row[2]),
+    }));
+    const whole = (found: Ending['records']) => (found.length < limit ? until : (found.at(-1)?.at ?? until));
+    return { records: [...published, ...subscribed], complete: Math.min(whole(published), whole(subscribed)) };
   }
 
-  /** Resources whose watchers may not have been told of the last change, at most `limit`. */
-  async owing(limit: number): Promise<ResourceKey[]> {
+  /** Resources whose watchers may not have been told of the last change. */
+  async owing(): Promise<ResourceKey[]> {
     const [rows = []] = await this.database.select([
-      { table: this.schema.resource, where: { notify_pending: 1 }, columns: ['presentity_uri', 'event'], limit },
+      { table: this.schema.resource, where: { notify_pending: 1 }, columns: ['presentity_uri', 'event'] },
     ]);
     return rows.map((row) => keyOfUri(String(row[0]), String(row[1])));
   }

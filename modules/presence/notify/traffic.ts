@@ -1,0 +1,85 @@
+// Owns the channels of all resources, and the knowledge which resources have NOTIFYs under way.
+import type { Resource, ResourceKey, Subscription } from '../resource';
+import { type Channel, newChannel, rebind } from './channel';
+
+/** The channels of one resource, whatever object in memory stands for it, by dialog. */
+interface Line {
+  readonly channels: Map<string, Channel>;
+  /** How many of them are not idle. */
+  underWay: number;
+}
+
+export class Traffic {
+  private readonly lines = new Map<string, Line>();
+  private busy = 0;
+
+  /** How many resources have NOTIFYs under way. */
+  get underWay(): number {
+    return this.busy;
+  }
+
+  isBusy(key: ResourceKey): boolean {
+    return (this.lines.get(key.id)?.underWay ?? 0) > 0;
+  }
+
+  find(key: ResourceKey, dialog: string): Channel | undefined {
+    return this.lines.get(key.id)?.channels.get(dialog);
+  }
+
+  /**
+   * The channel of a dialog of which something is to be told just now. `subscription` is the dialog as stored; `first` says
+   * that it is new, so that no NOTIFY was ever sent in it.
+   */
+  channelOf(resource: Resource, subscription: Subscription, first = false): Channel {
+    let line = this.lines.get(resource.key.id);
+    if (!line) {
+      line = { channels: new Map(), underWay: 0 };
+      this.lines.set(resource.key.id, line);
+    }
+    let channel = line.channels.get(subscription.id);
+    if (!channel) {
+      channel = newChannel(resource, subscription, first);
+      line.channels.set(subscription.id, channel);
+    } else if (channel.resource !== resource) {
+      rebind(channel, resource, subscription);
+    } else {
+      channel.subscription = subscription;
+    }
+    return channel;
+  }
+
+  /** A channel leaves `idle`. */
+  hold({ resource }: Channel): void {
+    const line = this.lines.get(resource.key.id);
+    if (line && line.underWay++ === 0) this.busy++;
+  }
+
+  /** A channel returns to `idle`. @returns whether nothing of its resource is under way any more */
+  release({ resource }: Channel): boolean {
+    const line = this.lines.get(resource.key.id);
+    if (!line || --line.underWay > 0) return false;
+    this.busy--;
+    if (line.channels.size === 0) this.lines.delete(resource.key.id);
+    return true;
+  }
+
+  /** Takes out a channel that is done for good. */
+  remove({ id, resource }: Channel): void {
+    const line = this.lines.get(resource.key.id);
+    if (!line) return;
+    line.channels.delete(id);
+    if (line.channels.size === 0 && line.underWay === 0) this.lines.delete(resource.key.id);
+  }
+
+  /** Forgets the idle channels of a resource that is not in memory any more. */
+  forget(key: ResourceKey): void {
+    const line = this.lines.get(key.id);
+    if (!line) return;
+    for (const channel of line.channels.values()) if (channel.state === 'idle') line.channels.delete(channel.id);
+    if (line.channels.size === 0 && line.underWay === 0) this.lines.delete(key.id);
+  }
+
+  *all(): Iterable<Channel> {
+    for (const line of this.lines.values()) yield* line.channels.values();
+  }
+}
