@@ -1,45 +1,57 @@
 // Owns `rollcall module`: prints a module's manual from its declarations, or the names of all modules.
+import { parseArgs } from 'node:util';
 import { RollcallError } from '../base/errors';
 import { didYouMean } from '../base/nearest';
-import { parseConfig } from '../config/config';
-import type { ModuleDefinition } from '../module/define';
+import { parseConfig, readConfig } from '../config/config';
+import { coreSettings } from '../config/settings';
 import { ModuleLoader } from '../module/loader';
-import { manual } from '../module/manual';
+import { manual, manualTable } from '../module/manual';
 import type { Terminal } from './client-target';
 import { inspect } from './inspect';
 
-export const moduleUsage = `rollcall module [NAME]     print a module's manual, or the names of all modules`;
+export const moduleUsage = `rollcall module [NAME]     print a module's manual, or the names of all modules
+
+  -f FILE   look into the folders that module_path of this config file names as well
+
+The name \`core\` prints the settings under \`core:\`.`;
 
 /** Runs the command. */
 export async function moduleManual(args: readonly string[], terminal: Terminal): Promise<number> {
-  const loader = new ModuleLoader([]);
-  const [name] = args;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { file: { type: 'string', short: 'f' } },
+  });
+  const folders = values.file === undefined ? [] : readConfig(values.file).modulePath;
+  const loader = new ModuleLoader(folders);
+  const [name] = positionals;
   if (name === undefined) {
     for (const known of loader.names) terminal.out(`${known.padEnd(16)} ${(await loader.load(known)).summary}`);
     return 0;
   }
+  if (name === 'core') {
+    terminal.out(manualTable({ params: coreSettings }).trimEnd());
+    return 0;
+  }
   if (!loader.has(name)) {
-    throw new RollcallError(`there is no module "${name}"${didYouMean(name, loader.names)}`, {
-      hint: '`rollcall module` lists them',
+    throw new RollcallError(`there is no module "${name}"${didYouMean(name, [...loader.names, 'core'])}`, {
+      hint: '`rollcall module` lists them; -f FILE finds those in the folders of module_path',
     });
   }
-  const definition = await loader.load(name);
-  const needed = await withNeeds(definition, loader);
+  const needed = await withNeeds(name, loader);
   // Functions are known once a module is set up; a config of it and what it needs is enough for that.
-  const config = parseConfig('module', `loadmodule: ${JSON.stringify([...needed])}`);
-  return inspect(config, ({ host }) => {
-    terminal.out(manual(definition, host.functions.get(name) ?? {}).trimEnd());
+  const text = JSON.stringify({ module_path: folders, loadmodule: [...needed] });
+  return inspect(parseConfig('module', text), ({ plan, host }) => {
+    const definition = plan.modules.find((planned) => planned.definition.name === name)?.definition;
+    if (definition !== undefined) terminal.out(manual(definition, host.functions.get(name) ?? {}).trimEnd());
     return 0;
   });
 }
 
-async function withNeeds(
-  definition: ModuleDefinition,
-  loader: ModuleLoader,
-  names = new Set<string>(),
-): Promise<Set<string>> {
-  if (names.has(definition.name)) return names;
-  names.add(definition.name);
-  for (const name of definition.depends) if (loader.has(name)) await withNeeds(await loader.load(name), loader, names);
-  return names;
+/** A module and everything it needs, as far as it can be found. */
+async function withNeeds(name: string, loader: ModuleLoader, found = new Set<string>()): Promise<Set<string>> {
+  if (found.has(name) || !loader.has(name)) return found;
+  found.add(name);
+  for (const other of (await loader.load(name)).depends) await withNeeds(other, loader, found);
+  return found;
 }

@@ -107,6 +107,9 @@ test('module prints a manual, and refuses a name with the nearest', async () => 
   assert.equal(code, 0);
   assert.match(out, /^# sl\n/);
   assert.match(out, /sl_send_reply\(req/);
+  const own = await cli.run(['module', 'small', '-f', small.file]);
+  assert.match(own.out, /^# small\n[^]*`delay` \| integer, s \| `0` \| from 0 to 10 s \|[^]*`answer\(req, status\)/);
+  assert.match((await cli.run(['module', 'core'])).out, /^\| `sip_t1` \| integer, ms \| `500` \| /m);
   const wrong = await cli.run(['module', 'presense']);
   assert.equal(wrong.code, 1);
   assert.match(wrong.err, /^rollcall: there is no module "presense" \(did you mean "presence"\?\)\n/);
