@@ -1,10 +1,9 @@
 // Owns composition: one valid PIDF document out of everything that is published for a presentity, newest content first.
 import type { PublishedDocument } from '../presence/api';
-import { escapeAttribute, xmlSafe } from './escape';
 import { inspect } from './inspect';
-import { kinds, PIDF } from './names';
+import { type Kind, kinds } from './names';
 import { declarationBudget, type Piece, type PublishedPieces, piecesOf } from './pieces';
-import { assemble, declarations } from './write';
+import { assemble, closedTuple, declarations, presenceDocument } from './write';
 
 /**
  * Composes the document that the watchers of `presentity` get (RFC 3863, RFC 4479). A single publication that is
@@ -81,22 +80,16 @@ class Composition {
 
   write(presentity: string): string {
     const labels = new Labels(this.kept);
-    const byKind = new Map(kinds.map((kind) => [kind, '']));
+    const byKind = new Map<Kind, string[]>(kinds.map((kind) => [kind, []]));
     let saysBasic = false;
     for (const { piece, declarations: local } of this.kept) {
       const ids = labels.claim(piece.fragment.ids);
       const text = local === '' && ids === piece.fragment.ids ? piece.text : assemble(piece.fragment, local, ids);
-      byKind.set(piece.kind, `${byKind.get(piece.kind)}${text}\n`);
+      byKind.get(piece.kind)?.push(text);
       saysBasic ||= piece.saysBasic;
     }
-    // libpurple never answers a NOTIFY without a basic in it: where nobody says one, a service that is closed does.
-    const closed = saysBasic
-      ? ''
-      : `<tuple id="${escapeAttribute(labels.fresh('closed'))}"><status><basic>closed</basic></status></tuple>\n`;
-    const entity = escapeAttribute(xmlSafe(presentity));
-    const root = `${declarations(this.namespaces)} entity="${entity}"${this.newest?.attributes ?? ''}`;
-    const items = kinds.map((kind) => (kind === 'tuple' ? byKind.get(kind) + closed : byKind.get(kind))).join('');
-    return `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="${PIDF}"${root}>\n${items}</presence>\n`;
+    if (!saysBasic) byKind.get('tuple')?.push(closedTuple(labels.fresh('closed')));
+    return presenceDocument(presentity, this.namespaces, this.newest?.attributes ?? '', [...byKind.values()].flat());
   }
 }
 

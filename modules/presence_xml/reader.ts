@@ -3,7 +3,14 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
 
 /** Bounds on one document. Its size in bytes is bounded by whoever received it (`max_body` of presence). */
-export const xmlLimits = { depth: 32, elements: 1024, attributes: 1024 } as const;
+export interface XmlLimits {
+  readonly depth: number;
+  readonly elements: number;
+  readonly attributes: number;
+}
+
+/** The bounds on a published document. */
+export const xmlLimits: XmlLimits = { depth: 32, elements: 1024, attributes: 1024 };
 
 /** A body shorter than this has no room for too many attributes, so they need no counting. */
 const roomForAttributes = 8 * 1024;
@@ -13,7 +20,8 @@ export class XmlRefusal extends Error {}
 
 /** Takes the parts of a document in order. A CDATA section comes as text, and text may come in several pieces. */
 export interface XmlSink {
-  open(tag: SaxesTagNS): void;
+  /** `end`: the offset in the text of the document at which the start tag has ended. */
+  open(tag: SaxesTagNS, end: number): void;
   close(): void;
   text(text: string): void;
   /** Something stands here that a sent document does not have: a comment, an instruction, CDATA, a byte order mark, another encoding. */
@@ -21,8 +29,8 @@ export interface XmlSink {
 }
 
 /** Reads a document into the sink. Linear in its size; returns why it was refused, in printable ASCII, or undefined. */
-export function readXml(body: Buffer, sink: XmlSink): string | undefined {
-  return reader.read(body, sink);
+export function readXml(body: Buffer, sink: XmlSink, limits = xmlLimits): string | undefined {
+  return reader.read(body, sink, limits);
 }
 
 /**
@@ -32,7 +40,7 @@ export function readXml(body: Buffer, sink: XmlSink): string | undefined {
  */
 function newParser(target: Reader) {
   const parser = new SaxesParser({ xmlns: true, position: false, forceXMLVersion: true, defaultXMLVersion: '1.0' });
-  parser.on('error', (error) => refuse(`not well-formed, line ${parser.line}: ${error.message}`));
+  parser.on('error', (error) => refuse(`not well-formed, line ${parser.line}:${parser.column}: ${error.message}`));
   parser.on('doctype', () => refuse('DOCTYPE not allowed'));
   parser.on('opentag', (tag) => target.open(tag));
   parser.on('closetag', () => target.close());
@@ -46,18 +54,20 @@ const nobody: XmlSink = { open() {}, close() {}, text() {}, odd() {} };
 class Reader {
   sink = nobody;
   private parser = newParser(this);
+  private limits = xmlLimits;
   private ascii = true;
   private depth = 0;
   private elements = 0;
   private attributes = 0;
   private counting = false;
 
-  read(body: Buffer, sink: XmlSink): string | undefined {
+  read(body: Buffer, sink: XmlSink, limits: XmlLimits): string | undefined {
     if (body[0] === 0xfe || body[0] === 0xff || body[0] === 0 || body[1] === 0) return 'encoding UTF-16 not supported';
     this.ascii = isAscii(body);
     if (!this.ascii && !isUtf8(body)) return 'body is not UTF-8';
     const text = body.toString(this.ascii ? 'latin1' : 'utf8');
     this.sink = sink;
+    this.limits = limits;
     this.depth = 0;
     this.elements = 0;
     this.attributes = 0;
@@ -77,10 +87,10 @@ class Reader {
 
   open(tag: SaxesTagNS): void {
     if (this.elements === 0) this.checkDeclaration();
-    if (++this.elements > xmlLimits.elements) refuse('too many elements');
-    if (++this.depth > xmlLimits.depth) refuse('elements nested too deep');
+    if (++this.elements > this.limits.elements) refuse('too many elements');
+    if (++this.depth > this.limits.depth) refuse('elements nested too deep');
     if (this.counting) this.countAttributes(tag);
-    this.sink.open(tag);
+    this.sink.open(tag, this.parser.position);
   }
 
   close(): void {
@@ -89,7 +99,7 @@ class Reader {
   }
 
   private countAttributes(tag: SaxesTagNS): void {
-    for (const _ in tag.attributes) if (++this.attributes > xmlLimits.attributes) refuse('too many attributes');
+    for (const _ in tag.attributes) if (++this.attributes > this.limits.attributes) refuse('too many attributes');
   }
 
   private checkDeclaration(): void {

@@ -1,6 +1,6 @@
 // Owns writing an element as text: prefixes kept, namespaces declared where they are not in force yet, ids left open.
-import { escapeAttribute, escapeText } from './escape';
-import { idIsUnique } from './names';
+import { escapeAttribute, escapeText, xmlSafe } from './escape';
+import { idIsUnique, PIDF } from './names';
 import type { XmlAttribute, XmlElement } from './tree';
 
 /** The namespaces in force at a place: prefix to URI, '' for the default. */
@@ -132,4 +132,22 @@ export class FragmentWriter {
     this.parts.push(this.out);
     this.out = '';
   }
+}
+
+/** A whole document. `namespaces` are declared beside PIDF's, `attributes` follow `entity`, each of `items` has a line. */
+export function presenceDocument(
+  presentity: string,
+  namespaces: ReadonlyMap<string, string>,
+  attributes: string,
+  items: readonly string[],
+): string {
+  const entity = escapeAttribute(xmlSafe(presentity));
+  const root = `${declarations(namespaces)} entity="${entity}"${attributes}`;
+  const lines = items.map((item) => `${item}\n`).join('');
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="${PIDF}"${root}>\n${lines}</presence>\n`;
+}
+
+/** Says closed where nothing else has a `basic`: libpurple never answers a NOTIFY without one, and loses its subscription. */
+export function closedTuple(id: string): string {
+  return `<tuple id="${escapeAttribute(id)}"><status><basic>closed</basic></status></tuple>`;
 }
