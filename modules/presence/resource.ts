@@ -149,6 +149,11 @@ export function removeSubscription(resource: Resource, { id }: Subscription): vo
   resource.subscriptions.delete(id);
 }
 
+/** Whether NOTIFYs of both would go to the same place. */
+export function isSameTarget(a: Subscription, b: Subscription): boolean {
+  return a.contact === b.contact && a.source === b.source && a.socket === b.socket;
+}
+
 /** Subscriptions of one watcher to this resource, of one kind. */
 export function subscriptionCount(resource: Resource, watcher: string, winfo: boolean): number {
   return resource.watching.get(watchingKey(watcher, winfo)) ?? 0;

@@ -16,6 +16,7 @@ import {
   cseqCeiling,
   dialogId,
   documentCeiling,
+  isSameTarget,
   type Resource,
   type Subscription,
   type SubscriptionStatus,
@@ -59,11 +60,11 @@ export function decideSubscribe(
 
 /**
  * Drops one subscription whose watcher could not be notified (RFC 6665 §4.2.2): nothing more is sent to it. `failed` is the
- * dialog as it was then; a watcher that has refreshed since keeps its subscription.
+ * dialog as it was then; a watcher that has moved since, and said so with a refresh, keeps its subscription.
  */
 export function dropSubscription(resource: Resource, failed: Subscription, around: Surroundings): Decision {
   const subscription = resource.subscriptions.get(failed.id);
-  if (subscription?.remoteCseq !== failed.remoteCseq) return nothing;
+  if (!subscription || !isSameTarget(subscription, failed)) return nothing;
   const changes: ResourceChange[] = [{ kind: 'unsubscribe', subscription }];
   const notices: Notice[] = [];
   ended(resource, [subscription], changes, notices, around);

@@ -3,7 +3,7 @@ import type { ClientOutcome, Clock, EventRouteInput, Flow, Logger, SipServices }
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { changesDocument, type Decide, type Notice, type ResourceChange } from '../changes';
 import { dropSubscription, notifyAgain } from '../decide/subscribe';
-import { cseqCeiling, type Resource, type ResourceKey, type Subscription } from '../resource';
+import { cseqCeiling, isSameTarget, type Resource, type ResourceKey, type Subscription } from '../resource';
 import { type Channel, tell } from './channel';
 import { Contents } from './content';
 import { frameOf, notifyBytes, subscriptionState } from './message';
@@ -230,8 +230,8 @@ export class Notifier {
   }
 
   private gone(channel: Channel, failed: Subscription, why: string | number): void {
-    if (channel.subscription.remoteCseq !== failed.remoteCseq) {
-      // The watcher has refreshed since: what became of an older NOTIFY says nothing about it.
+    if (!isSameTarget(channel.subscription, failed)) {
+      // The watcher has moved since, and its refresh has asked for a NOTIFY there.
       this.next(channel);
       return;
     }
