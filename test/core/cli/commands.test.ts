@@ -81,6 +81,21 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+test('an error that nobody catches is logged, and ends the server with 1: its supervisor starts a sound one', async () => {
+  small.write(
+    'modules/buggy.ts',
+    "import { defineModule } from 'rollcall/core/api';\n" +
+      "export default defineModule({ name: 'buggy', summary: '', params: {}, setup(ctx) {\n" +
+      "  ctx.whenListening(() => void setTimeout(() => { throw new Error('a bug'); }, 50)); return {}; } });\n",
+  );
+  small.write('buggy.yaml', readFileSync(small.file, 'utf8').replace('[small]', '[small, buggy]'));
+  const { code, err } = await cli.run(['serve', '-f', 'buggy.yaml'], small.folder);
+  assert.equal(code, 1);
+  assert.match(err, /^rollcall: ready, /m);
+  assert.match(err, /FATAL: core: an error that nobody caught: this is a bug in Rollcall or in a module/);
+  assert.match(err, /a bug/);
+});
+
 test('serve on a port in use says which and what to do, and exits with 1', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -108,7 +123,9 @@ test('module prints a manual, and refuses a name with the nearest', async () => 
   assert.match(out, /^# sl\n/);
   assert.match(out, /sl_send_reply\(req/);
   const own = await cli.run(['module', 'small', '-f', small.file]);
-  assert.match(own.out, /^# small\n[^]*`delay` \| integer, s \| `0` \| from 0 to 10 s \|[^]*`answer\(req, status\)/);
+  assert.match(own.out, /^# small\n/);
+  assert.match(own.out, /^\| `delay` \| integer, s \| `0` \| from 0 to 10 s \| Not used\. \|$/m);
+  assert.match(own.out, /^- `answer\(req, status\): Promise<boolean>`: Answers with a status\.$/m);
   assert.match((await cli.run(['module', 'core'])).out, /^\| `sip_t1` \| integer, ms \| `500` \| /m);
   const wrong = await cli.run(['module', 'presense']);
   assert.equal(wrong.code, 1);
