@@ -2,10 +2,12 @@
 import { RollcallError, SipError } from '../base/errors';
 import type { Logger, LogLevel } from '../base/logger';
 import type { ScriptFunction } from '../module/function';
+import type { EventRouteInput } from '../module/request';
 import { decodeUtf8, encodeUtf8 } from '../sip/text';
 import type { CompiledFiles } from './compile';
 import { type FunctionOutline, type FunctionTable, outline } from './facade';
-import { type Plain, replyFields, requestFields } from './fields';
+import type { Plain } from './fields';
+import { messageDesk } from './messages';
 import type { Whereabouts } from './routed-request';
 import { Run, type RunSubject } from './run';
 import { type Loaded, Sandbox } from './sandbox';
@@ -32,11 +34,12 @@ export class Script implements Whereabouts {
     const told = outline(functions, options.maxTurns);
     this.#outlines = told.functions;
     this.#sandbox = new Sandbox(compiled, told, {
-      field: () => this.#field(),
-      header: () => this.#header(),
-      headers: () => this.#headers(),
-      avp: () => this.#avp(),
-      setAvp: () => this.#setAvp(),
+      ...messageDesk({
+        take: () => this.#sandbox.take(),
+        layOut: (...values) => this.#sandbox.layOut(...values),
+        takeRun: () => this.#takeRun(),
+        fail: (error, run) => this.#fail(error, run),
+      }),
       invoke: () => this.#invoke(),
       log: () => this.#print(),
       returned: () => this.#returned(),
@@ -72,10 +75,10 @@ export class Script implements Whereabouts {
     this.#sandbox.reply(this.#begin(subject, now).id, status);
   }
 
-  runEvent(name: string, fields: object, subject: RunSubject, now: number): void {
+  runEvent(name: string, fields: EventRouteInput['fields'], subject: RunSubject, now: number): void {
     const { request, response } = subject;
     const id = this.#begin(subject, now).id;
-    this.#sandbox.event(id, name, fields, request !== undefined, response !== undefined);
+    this.#sandbox.event(id, name, asText(fields), request !== undefined, response !== undefined);
   }
 
   /** Ends the runs that were started at `time` (ms) or before. */
@@ -115,44 +118,6 @@ export class Script implements Whereabouts {
     if (broken && run !== undefined) run.fault = error;
     this.#sandbox.layOut(broken, error instanceof Error ? error.message : String(error));
     return undefined;
-  }
-
-  #field(): Plain | undefined {
-    const run = this.#takeRun();
-    const part = this.#sandbox.take();
-    const field = (part === 1 ? replyFields : requestFields)[Number(this.#sandbox.take())];
-    const readable = run?.part(part);
-    if (readable === undefined || field === undefined) return this.#fail(new RollcallError('there is no such message'));
-    try {
-      return field.read(readable) ?? null;
-    } catch (error) {
-      return this.#fail(error, run);
-    }
-  }
-
-  #header(): Plain {
-    const message = this.#takeRun()?.part(this.#sandbox.take())?.message;
-    const value = message?.header(String(this.#sandbox.take()));
-    return value === undefined ? null : decodeUtf8(value);
-  }
-
-  #headers(): number {
-    const message = this.#takeRun()?.part(this.#sandbox.take())?.message;
-    const values = message?.headers(String(this.#sandbox.take())) ?? [];
-    this.#sandbox.layOut(...values.map(decodeUtf8));
-    return values.length;
-  }
-
-  #avp(): Plain {
-    return this.#takeRun()?.subject.routed?.avps.get(String(this.#sandbox.take())) ?? null;
-  }
-
-  #setAvp(): Plain {
-    const avps = this.#takeRun()?.subject.routed?.avps;
-    const id = String(this.#sandbox.take());
-    const value = this.#sandbox.take();
-    if (typeof value === 'string' || typeof value === 'number') avps?.set(id, value);
-    return null;
   }
 
   #print(): void {
@@ -291,6 +256,14 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 function plain(value: unknown, { returns }: ScriptFunction): Plain {
   if (returns === 'void' || typeof value !== returns) return null;
   return typeof value === 'string' ? decodeUtf8(value) : (value as Plain);
+}
+
+/** The values of an event as people read them: modules give header text. */
+function asText(fields: EventRouteInput['fields']): object {
+  const entries = Object.entries(fields);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? decodeUtf8(value) : value]),
+  );
 }
 
 function named(name: string, error: unknown): RollcallError {

@@ -60,6 +60,12 @@ export function createInside(outside: Outside): Inside {
     }
   }
 
+  /** Starts a route. Whoever was at work goes on afterwards: a function of a module may run an event route by the way. */
+  function start(run: Run, before: Run, route: Route | undefined, argument: unknown): void {
+    void drive(run, route, argument);
+    runs.run = before;
+  }
+
   /** Runs a route to its end. Nothing but `await`, so that none of vm2's `then` is met. */
   async function drive(run: Run, route: Route | undefined, argument: unknown): Promise<void> {
     try {
@@ -104,21 +110,24 @@ export function createInside(outside: Outside): Inside {
     },
     exported: () => JSON.stringify([[...routes.keys()], [...eventRoutes.keys()]]),
     request() {
+      const before = runs.run;
       const run = runs.begin(Number(next()));
       run.request = new Request(run, 0, next());
-      void drive(run, routes.get('request_route'), run.request);
+      start(run, before, routes.get('request_route'), run.request);
     },
     reply() {
+      const before = runs.run;
       const run = runs.begin(Number(next()));
-      void drive(run, routes.get('reply_route'), new Reply(run, 1, next()));
+      start(run, before, routes.get('reply_route'), new Reply(run, 1, next()));
     },
     event() {
+      const before = runs.run;
       const run = runs.begin(Number(next()));
       const name = String(next());
       const fields: unknown = JSON.parse(String(next()));
       const request = next() === true ? new RequestView(run, 0) : undefined;
       const response = next() === true ? new Reply(run, 1) : undefined;
-      void drive(run, eventRoutes.get(name), { name, fields, request, response });
+      start(run, before, eventRoutes.get(name), { name, fields, request, response });
     },
     settle() {
       const number = Number(next());

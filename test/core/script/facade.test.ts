@@ -215,6 +215,22 @@ test('an event route gets the values of its module, the request and the response
   assert.match(script.errors[0] ?? '', /answer: req must be the request of the route, not an object/);
 });
 
+test('a module that runs an event route while the script calls it does not change whose turn it is', async (t) => {
+  const fixture = new Fixture();
+  const fire = () => script.runner.runEvent('p:fired', { fields: { who: Buffer.from('Zoë').toString('latin1') } });
+  fixture.functions.set('p', { fire: fn([], fire, { returns: 'void' }) });
+  const script = await RunningScript.open(
+    t,
+    `import { answer, current, note } from 'm'; import { fire } from 'p';
+    function helper() { current('after'); }
+    export function request_route(req) { fire(); helper(); return answer(req); }
+    export const event_route = { 'p:fired': (event) => { current('event'); note(event.fields.who); } };`,
+    fixture,
+  );
+  assert.equal(await script.status(request('PUBLISH', { 'Call-ID': 'c' })), 200);
+  assert.deepEqual(fixture.noted, ['event: none', 'Zoë', 'after: c']);
+});
+
 test('nothing of the server is in the sandbox', async (t) => {
   const names = ['process', 'global', 'Buffer', '__dirname', 'setTimeout', 'WebAssembly', 'VMError', 'fetch'];
   assert.deepEqual(
