@@ -122,7 +122,7 @@ export class ModuleScope implements ModuleContext {
   }
 
   hasEventRoute(name: string): boolean {
-    return this.shared.routes?.hasEventRoute(name) ?? false;
+    return !this.#gone && (this.shared.routes?.hasEventRoute(name) ?? false);
   }
 
   /** Runs what waited for the sockets. It goes on by itself: what it takes long for must not hold up the ready line. */
