@@ -1,9 +1,12 @@
-// Owns the module presence_xml: offers the event package presence and the watcherinfo format to presence.
+// Owns the module presence_xml: offers the event package presence, its rules and the watcherinfo format to presence.
 import { defineModule } from '../../core/api';
-import { type EventPackage, eventPackages, watcherinfoFormats } from '../presence/api';
+import { type EventPackage, eventPackages, ruleFormats, watcherinfoFormats } from '../presence/api';
 import { composePidf } from './compose';
 import { inspect } from './inspect';
 import { params } from './params';
+import { compileRules } from './rules/compile';
+import { transformPidf } from './rules/transform';
+import { sphereOf } from './sphere';
 import { renderWatcherinfo } from './watcherinfo';
 
 const pidf = 'application/pidf+xml';
@@ -11,7 +14,8 @@ const watcherinfo = 'application/watcherinfo+xml';
 
 export default defineModule({
   name: 'presence_xml',
-  summary: 'Event packages presence and presence.winfo: checks and composes PIDF, writes watcherinfo.',
+  summary:
+    'Event packages presence and presence.winfo: checks and composes PIDF, applies pres-rules, writes watcherinfo.',
   depends: ['presence'],
   params,
   setup(ctx, initial) {
@@ -26,8 +30,11 @@ export default defineModule({
       subscribeStatus: 202,
       check: inspect,
       compose: composePidf,
+      transform: transformPidf,
+      sphere: sphereOf,
     };
     ctx.provide(eventPackages, presence.name, presence);
+    ctx.provide(ruleFormats, presence.name, { docType: 2, compile: compileRules });
     ctx.provide(watcherinfoFormats, watcherinfo, { suffix: 'winfo', type: watcherinfo, render: renderWatcherinfo });
     return {
       configure(changed) {

@@ -12,7 +12,7 @@ import {
   rankInTuple,
   XML,
 } from './names';
-import { attributeOf, readTree, type XmlAttribute, type XmlElement } from './tree';
+import { attributeOf, elementsOf, readTree, type XmlAttribute, type XmlElement } from './tree';
 import { assemble, attributesText, type Fragment, FragmentWriter, Scope } from './write';
 
 /** One child of `presence`. Its text relies on the default namespace being PIDF and on the document's `namespaces`. */
@@ -118,7 +118,7 @@ function passLanguage(element: XmlElement, language: string, kind: Kind): void {
   if (language.length > 35 || element.attributes.some(isLanguage)) return;
   if (kind === 'other' || element.local === 'note') {
     element.attributes.push({ prefix: 'xml', local: 'lang', uri: XML, value: language });
-  } else for (const child of childrenOf(element)) passLanguage(child, language, kind);
+  } else for (const child of elementsOf(element)) passLanguage(child, language, kind);
 }
 
 function isLanguage({ uri, local }: XmlAttribute): boolean {
@@ -127,7 +127,7 @@ function isLanguage({ uri, local }: XmlAttribute): boolean {
 
 /** Puts a tuple into the schema's order; true when it holds a basic. */
 function tidyTuple(tuple: XmlElement): boolean {
-  let status = childrenOf(tuple).find((child) => child.uri === PIDF && child.local === 'status');
+  let status = elementsOf(tuple).find((child) => child.uri === PIDF && child.local === 'status');
   if (status === undefined) {
     status = { prefix: '', local: 'status', uri: PIDF, attributes: [], declarations: new Map(), children: [] };
     tuple.children.push(status);
@@ -142,12 +142,8 @@ function tidyTuple(tuple: XmlElement): boolean {
   return known;
 }
 
-function childrenOf(element: XmlElement): XmlElement[] {
-  return element.children.filter((child) => typeof child !== 'string');
-}
-
 function sorted(element: XmlElement, rank: (uri: string, local: string) => number): XmlElement[] {
-  return childrenOf(element).sort((a, b) => rank(a.uri, a.local) - rank(b.uri, b.local));
+  return elementsOf(element).sort((a, b) => rank(a.uri, a.local) - rank(b.uri, b.local));
 }
 
 /** Drops white space that only lays out elements; mixed content and xml:space="preserve" stay as they are. */
@@ -157,6 +153,6 @@ function dropBlanks(element: XmlElement): void {
   const laidOut =
     element.children.some((child) => typeof child !== 'string') &&
     element.children.every((child) => typeof child !== 'string' || isBlank(child));
-  if (laidOut) element.children = childrenOf(element);
+  if (laidOut) element.children = elementsOf(element);
   for (const child of element.children) if (typeof child !== 'string') dropBlanks(child);
 }

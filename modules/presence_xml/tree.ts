@@ -32,6 +32,16 @@ export function attributeOf(element: XmlElement, local: string): XmlAttribute | 
   return element.attributes.find((attribute) => attribute.local === local && attribute.uri === '');
 }
 
+/** The children that are elements. */
+export function elementsOf(element: XmlElement): XmlElement[] {
+  return element.children.filter((child) => typeof child !== 'string');
+}
+
+/** The character data of an element, without that of its children. */
+export function textOf(element: XmlElement): string {
+  return element.children.filter((child) => typeof child === 'string').join('');
+}
+
 const none: ReadonlyMap<string, string> = new Map();
 
 class TreeBuilder implements XmlSink {
