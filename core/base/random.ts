@@ -7,35 +7,23 @@ export interface Random {
   token(): string;
 }
 
-const tokenBytes = 10;
 const alphabet = '0123456789abcdefghijklmnopqrstuv';
+/** Ten random bits as two characters. */
+const pairs = Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`);
+const pairsInToken = 8;
 
 /** Tokens from the operating system's generator. */
 export function systemRandom(blockTokens = 512): Random {
-  const block = Buffer.alloc(blockTokens * tokenBytes);
-  let offset = block.length;
+  const block = new Uint16Array(blockTokens * pairsInToken);
+  let next = block.length;
   return {
     token() {
-      if (offset === block.length) {
+      if (next === block.length) {
         randomFillSync(block);
-        offset = 0;
+        next = 0;
       }
       let text = '';
-      for (let half = 0; half < tokenBytes; half += 5) {
-        const high = (block[offset + half] ?? 0) * 16 + ((block[offset + half + 1] ?? 0) >> 4);
-        const low =
-          (((block[offset + half + 1] ?? 0) & 15) << 24) |
-          ((block[offset + half + 2] ?? 0) << 16) |
-          ((block[offset + half + 3] ?? 0) << 8) |
-          (block[offset + half + 4] ?? 0);
-        const fortyBits = high * 0x1000_0000 + low;
-        let rest = fortyBits;
-        for (let i = 0; i < 8; i++) {
-          text += alphabet[rest % 32];
-          rest = Math.floor(rest / 32);
-        }
-      }
-      offset += tokenBytes;
+      for (const end = next + pairsInToken; next < end; next++) text += pairs[(block[next] ?? 0) & 1023];
       return text;
     },
   };
