@@ -17,14 +17,10 @@ import {
 } from './headers';
 import { HeaderLines, type Limits } from './lines';
 import { H, headerName, numberOfName } from './names';
-import { blanks } from './params';
-import { type ByteText, decimal, isToken, skipClass, TOKEN, toBytes } from './text';
+import { type ByteText, isToken, toBytes } from './text';
+import { type CSeq, readCallId, readCSeq, readDelta, readHops } from './values';
 
-/** RFC 3261 §20.16. */
-export interface CSeq {
-  number: number;
-  method: string;
-}
+export type { CSeq } from './values';
 
 /** Typed values that were read already. A new one replaces it when the headers are edited. */
 class Cache {
@@ -38,13 +34,11 @@ class Cache {
   contacts: NameAddr[] | undefined = undefined;
 }
 
+/** Numbers of the headers that the cache holds values of. */
+const cachedHeaders: ReadonlySet<number> = new Set([H.via, H.from, H.to, H.callId, H.cseq, H.event, H.contact]);
+
 /** Makes a typed value of text[start, end); undefined when it is malformed. */
 type Reader<T> = (source: ByteText, start: number, end: number) => T | undefined;
-
-/** RFC 3261 §8.1.1.5: CSeq is below 2^31. */
-const maxCSeq = 2 ** 31 - 1;
-/** RFC 3261 §20.19: Expires is at most 2^32 - 1; what is above stands for that. */
-const maxDelta = 2 ** 32 - 1;
 
 /**
  * Headers of a request or a response. Text is one character a byte, cut from the message when asked for.
@@ -65,7 +59,7 @@ export abstract class SipMessage {
 
   /** Start line and headers as they stand, without the empty line. */
   get head(): string {
-    return this.lines.text.slice(this.startLine, this.lines.end);
+    return this.lines.textOf(0, this.lines.count).slice(this.startLine);
   }
 
   /** The first value of a header, unfolded and trimmed. Case does not matter, and a compact name is its long name. */
@@ -224,27 +218,39 @@ export abstract class SipMessage {
    * @throws RollcallError when the name is no token or the value has a line break in it
    */
   appendHeader(name: string, value: string): void {
-    const { text, end } = this.lines;
-    const lineBreak = text.charCodeAt(end - 1) === 0x0a ? '' : '\r\n';
-    this.rewrite(text.slice(0, end) + lineBreak + headerLine(name, value));
+    const head = this.lines.textOf(0, this.lines.count);
+    this.rewrite(head + (head.endsWith('\n') ? '' : '\r\n') + headerLine(name, value));
   }
 
   /** Adds a header line before the first one. @throws RollcallError as `appendHeader` */
   insertHeader(name: string, value: string): void {
-    const { text, start, end } = this.lines;
-    this.rewrite(text.slice(0, start) + headerLine(name, value) + text.slice(start, end));
+    const { text, start } = this.lines;
+    const head = this.lines.textOf(0, this.lines.count);
+    this.rewrite(text.slice(0, start) + headerLine(name, value) + head.slice(start));
+  }
+
+  /**
+   * Puts a new value on the first line of a header, which costs no second reading of the others.
+   * @returns false when there is no such header
+   * @throws RollcallError as `appendHeader`
+   */
+  replaceHeader(name: string, value: string): boolean {
+    const k = this.find(name, 0);
+    if (k === -1) return false;
+    this.lines.replace(k, headerValue(name, value));
+    if (cachedHeaders.has(numberOfName(name))) this.cache = new Cache();
+    return true;
   }
 
   /** Takes every line of a header out. @returns how many there were */
   removeHeader(name: string): number {
-    const { text, end } = this.lines;
     const kept: string[] = [];
     let from = 0;
     for (let k = this.find(name, 0); k !== -1; k = this.find(name, k + 1)) {
-      kept.push(text.slice(from, this.lines.offset(k)));
-      from = this.lines.offset(k + 1);
+      kept.push(this.lines.textOf(from, k));
+      from = k + 1;
     }
-    if (kept.length > 0) this.rewrite(kept.join('') + text.slice(from, end));
+    if (kept.length > 0) this.rewrite(kept.join('') + this.lines.textOf(from, this.lines.count));
     return kept.length;
   }
 
@@ -263,35 +269,15 @@ const editLimits: Limits = { maxHeaders: 1024, maxHeadBytes: 262_144 };
 
 function headerLine(name: string, value: string): string {
   if (!isToken(name)) throw new RollcallError(`'${name}' is not a header name`);
+  return `${name}: ${headerValue(name, value)}\r\n`;
+}
+
+function headerValue(name: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new RollcallError(`the value of ${name} must not hold a line break`);
-  return `${name}: ${toBytes(value)}\r\n`;
+  return toBytes(value);
 }
 
 function valid<T>(number: number, value: T | undefined): T {
   if (value === undefined) throw new SipError(400, `Bad ${headerName(number)}`);
   return value;
-}
-
-function readCallId(source: ByteText, start: number, end: number): string | undefined {
-  return end === start ? undefined : source.text.slice(start, end);
-}
-
-function readCSeq({ bytes, text }: ByteText, start: number, end: number): CSeq | undefined {
-  const space = skipClass(bytes, start, end, TOKEN);
-  const number = decimal(bytes, start, space, maxCSeq);
-  const method = blanks(bytes, space, end);
-  if (number === -1 || method === space || method === end) return undefined;
-  return skipClass(bytes, method, end, TOKEN) === end ? { number, method: text.slice(method, end) } : undefined;
-}
-
-/** delta-seconds, RFC 3261 §25.1. */
-function readDelta(source: ByteText, start: number, end: number): number | undefined {
-  const value = decimal(source.bytes, start, end, Number.POSITIVE_INFINITY);
-  return value === -1 ? undefined : Math.min(value, maxDelta);
-}
-
-/** RFC 3261 §20.22: 0 to 255. */
-function readHops(source: ByteText, start: number, end: number): number | undefined {
-  const value = decimal(source.bytes, start, end, 255);
-  return value === -1 ? undefined : value;
 }

@@ -28,6 +28,8 @@ export class HeaderLines implements ByteText {
   private seen = 0;
   /** Bit n: it is there more than once. */
   private repeated = 0;
+  /** Values that a script has put in place of those in the text, by line. */
+  private replaced: Map<number, string> | undefined = undefined;
   /** Offset after the last header line: where the empty line stands, or the end of the text. */
   end: number;
   /** What is wrong with the block, if anything is. After a fault of count or size the rest was not looked at. */
@@ -131,6 +133,8 @@ export class HeaderLines implements ByteText {
 
   /** The value on line `k`: unfolded (RFC 3261 §7.3.1: a fold is one blank) and trimmed. */
   value(k: number): string {
+    const replaced = this.replaced?.get(k);
+    if (replaced !== undefined) return replaced;
     const start = blanks(this.bytes, this.entries[2 * k + 1] ?? 0, this.end);
     if (((this.entries[2 * k] ?? 0) & folded) !== 0) return this.unfolded(k);
     return this.text.slice(start, trimEnd(this.bytes, start, this.offset(k + 1)));
@@ -138,12 +142,34 @@ export class HeaderLines implements ByteText {
 
   /** Hands the value on line `k` to a scanner without making a string of it. */
   read<T>(k: number, scanner: (source: ByteText, start: number, end: number) => T): T {
-    if (((this.entries[2 * k] ?? 0) & folded) !== 0) {
-      const source = byteText(this.unfolded(k));
+    const isFolded = ((this.entries[2 * k] ?? 0) & folded) !== 0;
+    if (isFolded || this.replaced?.has(k)) {
+      const source = byteText(this.value(k));
       return scanner(source, 0, source.text.length);
     }
     const start = blanks(this.bytes, this.entries[2 * k + 1] ?? 0, this.end);
     return scanner(this, start, trimEnd(this.bytes, start, this.offset(k + 1)));
+  }
+
+  /** Puts another value on line `k`, without reading the block anew. */
+  replace(k: number, value: string): void {
+    this.replaced ??= new Map();
+    this.replaced.set(k, value);
+  }
+
+  /** The text of lines `from` to before `to` as they stand now; from line 0 with what is before it. */
+  textOf(from: number, to: number): string {
+    const end = this.offset(to);
+    let start = from === 0 ? 0 : this.offset(from);
+    if (this.replaced === undefined) return this.text.slice(start, end);
+    let text = '';
+    for (let k = from; k < to; k++) {
+      const value = this.replaced.get(k);
+      if (value === undefined) continue;
+      text += `${this.text.slice(start, this.entries[2 * k + 1] ?? 0)} ${value}\r\n`;
+      start = this.offset(k + 1);
+    }
+    return text + this.text.slice(start, end);
   }
 
   private unfolded(k: number): string {

@@ -44,8 +44,8 @@ export default defineModule({
 function processHops(message: SipRequest, whenMissing: number, limit: number): boolean {
   const left = message.maxForwards;
   if (left === 0) return false;
-  message.removeHeader('Max-Forwards');
-  message.insertHeader('Max-Forwards', String(left === undefined ? whenMissing : Math.min(left - 1, limit)));
+  if (left === undefined) message.insertHeader('Max-Forwards', String(whenMissing));
+  else message.replaceHeader('Max-Forwards', String(Math.min(left - 1, limit)));
   return true;
 }
 

@@ -36,6 +36,28 @@ test('an inserted header stands before the others of its name', () => {
   assert.ok(r.head.startsWith('SUBSCRIBE sip:bob@example.com SIP/2.0\r\nRoute: <sip:first'));
 });
 
+test('a replaced value is what every reader sees, and what later edits keep', () => {
+  const r = request(publish);
+  assert.equal(r.maxForwards, 70);
+  assert.equal(r.event?.package, 'presence');
+  assert.equal(r.replaceHeader('max-forwards', '69'), true);
+  assert.equal(r.maxForwards, 69);
+  assert.equal(r.header('Max-Forwards'), '69');
+  assert.equal(r.replaceHeader('o', 'dialog'), true);
+  assert.equal(r.event?.package, 'dialog');
+  assert.ok(r.head.includes('\r\nMax-Forwards: 69\r\n'));
+  assert.ok(r.head.includes('\r\nEvent: dialog\r\n'));
+  assert.ok(r.head.startsWith('PUBLISH '));
+  r.removeHeader('Event');
+  r.insertHeader('X-First', '1');
+  r.appendHeader('X-Last', '2');
+  assert.equal(r.maxForwards, 69);
+  assert.equal(r.header('X-First'), '1');
+  assert.equal(r.event, undefined);
+  assert.equal(r.replaceHeader('X-None', '1'), false);
+  assert.throws(() => r.replaceHeader('X-Last', 'a\nb'), RollcallError);
+});
+
 test('a message that came without a last line end can be appended to', () => {
   const r = request(subscribe.slice(0, -4));
   r.appendHeader('X-Trace', '1');
