@@ -52,9 +52,9 @@ test('kill -9 in a stream of PUBLISH and SUBSCRIBE: what was acknowledged is the
     }
   };
   const load = [...presentities.map(publishForEver), ...presentities.slice(20, 24).map(subscribeForEver)];
-  while ([...published.values()].length < presentities.length || acknowledgedDialogs.length < 80) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const underWay = () => published.size === presentities.length && acknowledgedDialogs.length >= 80;
+  for (let waited = 0; waited < 500 && !underWay(); waited++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(underWay(), `${published.size} publications, ${acknowledgedDialogs.length} dialogs`);
   await server.kill();
   killed = true;
   // What is in flight gets no answer: this tells the client so at once.

@@ -151,20 +151,19 @@ for (const transport of ['udp', 'tcp'] as const) {
       });
     }
 
-    test('a watcher that does not answer at all loses its subscription', async () => {
+    test('a watcher that does not answer at all loses its subscription, and winfo says why', async () => {
       const presentity = newPresentity();
+      const { dialog: winfo } = await ua.subscribe(presentity, { event: 'presence.winfo' });
+      await winfo.next();
       const { dialog } = await ua.subscribe(presentity);
       await dialog.next();
+      assert.match((await winfo.next()).body, /status="active"/);
       ua.answer = (notify) =>
         notify.request.headers['call-id'] === dialog.callId ? undefined : { status: 200, reason: 'OK' };
       await ua.publish(presentity, { body: pidf(presentity, 'open') });
       await dialog.next();
-      let status = 202;
-      while (status === 202) {
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        ({ status } = await dialog.send(120));
-      }
-      assert.equal(status, 481);
+      await winfo.until((notify) => !notify.body.includes('status="active"'));
+      assert.equal((await dialog.send(120)).status, 481);
     });
   });
 }
