@@ -40,7 +40,9 @@ export function readXml(body: Buffer, sink: XmlSink, limits = xmlLimits): string
  */
 function newParser(target: Reader) {
   const parser = new SaxesParser({ xmlns: true, position: false, forceXMLVersion: true, defaultXMLVersion: '1.0' });
-  parser.on('error', (error) => refuse(`not well-formed, line ${parser.line}:${parser.column}: ${error.message}`));
+  parser.on('error', (error) =>
+    refuse(`not well-formed, line ${parser.line}:${Math.max(parser.column, 1)}: ${error.message}`),
+  );
   parser.on('doctype', () => refuse('DOCTYPE not allowed'));
   parser.on('opentag', (tag) => target.open(tag));
   parser.on('closetag', () => target.close());

@@ -8,6 +8,7 @@ import { assemble, closedTuple, FragmentWriter, presenceDocument, Scope } from '
 import { NamespaceKeeper } from './namespaces';
 import {
   type AttributeName,
+  attributeNames,
   isEverything,
   isNothing,
   type Permissions,
