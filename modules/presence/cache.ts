@@ -9,7 +9,7 @@ export class ResourceCache {
   /**
    * @param size how many resources are kept, roughly
    * @param isBusy a resource that must stay
-   * @param onGone told of each resource that is in memory no more
+   * @param onGone told of each resource that goes to make room
    */
   constructor(
     private readonly size: number,
@@ -44,7 +44,6 @@ export class ResourceCache {
     if (this.peek(id) !== resource) return;
     this.young.delete(id);
     this.old.delete(id);
-    this.onGone(resource);
   }
 
   /** All resources in memory. */

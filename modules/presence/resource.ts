@@ -87,6 +87,8 @@ export interface Stored {
 
 export interface Resource extends Stored {
   readonly key: ResourceKey;
+  /** The version that was read from the database. */
+  loadedVersion: number;
   /** Documents that went to the watchers, and to the watcherinfo subscribers: the moving part of every dialog's CSeq. */
   fanouts: number;
   winfoFanouts: number;
@@ -121,6 +123,7 @@ export function emptyResource(key: ResourceKey): Resource {
   return {
     key,
     version: 0,
+    loadedVersion: 0,
     fanouts: 0,
     winfoFanouts: 0,
     notifyPending: false,

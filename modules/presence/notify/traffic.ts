@@ -2,8 +2,10 @@
 import type { Resource, ResourceKey, Subscription } from '../resource';
 import { type Channel, newChannel, rebind } from './channel';
 
-/** The channels of one resource, whatever object in memory stands for it, by dialog. */
+/** The channels of one resource, by dialog. */
 interface Line {
+  /** The object in memory that stands for it at present: another one when it was read anew. */
+  resource: Resource;
   readonly channels: Map<string, Channel>;
   /** How many of them are not idle. */
   underWay: number;
@@ -33,8 +35,10 @@ export class Traffic {
   channelOf(resource: Resource, subscription: Subscription, first = false): Channel {
     let line = this.lines.get(resource.key.id);
     if (!line) {
-      line = { channels: new Map(), underWay: 0 };
+      line = { resource, channels: new Map(), underWay: 0 };
       this.lines.set(resource.key.id, line);
+    } else if (line.resource !== resource) {
+      adopt(line, resource);
     }
     let channel = line.channels.get(subscription.id);
     if (!channel) {
@@ -82,4 +86,13 @@ export class Traffic {
   *all(): Iterable<Channel> {
     for (const line of this.lines.values()) yield* line.channels.values();
   }
+}
+
+/** Takes a resource that was read anew, without the channels that it has no use for. */
+function adopt(line: Line, resource: Resource): void {
+  for (const channel of line.channels.values()) {
+    const isKnown = channel.resource === line.resource && resource.subscriptions.has(channel.id);
+    if (channel.state === 'idle' && !isKnown) line.channels.delete(channel.id);
+  }
+  line.resource = resource;
 }

@@ -19,6 +19,7 @@ export function resourceRow({ key, fanouts, winfoFanouts }: Resource, next: Stor
 
 export function readResourceRow(resource: Resource, row: Row): void {
   resource.version = Number(row[2]);
+  resource.loadedVersion = resource.version;
   resource.fanouts = Number(row[3]);
   resource.winfoFanouts = Number(row[4]);
   resource.notifyPending = row[5] === 1;

@@ -110,11 +110,14 @@ test('a new dialog begins at 1 whatever its turn has brought; a known one above 
 });
 
 test('a channel that is bound to a resource read anew never goes back', () => {
-  const channel = newChannel(resource(), subscription(), true);
+  const read = (loadedVersion: number) => ({ ...resource(), version: loadedVersion, loadedVersion });
+  const channel = newChannel(read(1), subscription(), true);
   channel.cseq = 9;
-  rebind(channel, resource(), subscription({ localCseq: 4 }));
+  rebind(channel, read(1), subscription({ localCseq: 30 }));
+  assert.equal(channel.cseq, 9, 'nobody else has stored anything: its numbers go on');
+  rebind(channel, read(2), subscription({ localCseq: 4 }));
   assert.equal(channel.cseq, 9);
-  rebind(channel, resource(), subscription({ localCseq: 30 }));
+  rebind(channel, read(3), subscription({ localCseq: 30 }));
   assert.equal(channel.cseq, 29);
 });
 
