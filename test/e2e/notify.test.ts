@@ -151,6 +151,23 @@ for (const transport of ['udp', 'tcp'] as const) {
       });
     }
 
+    test('a NOTIFY answered 503 with Retry-After is sent again by itself, with the state of then', async () => {
+      const presentity = newPresentity();
+      const { dialog } = await ua.subscribe(presentity);
+      await dialog.next();
+      let refused = 0;
+      ua.answer = (notify) => {
+        const ours = notify.request.headers['call-id'] === dialog.callId && refused++ === 0;
+        return ours ? { status: 503, reason: 'Busy', headers: { 'retry-after': '1' } } : { status: 200, reason: 'OK' };
+      };
+      const etag = etagOf(await ua.publish(presentity, { body: pidf(presentity, 'open', 'one') }));
+      const first = await dialog.next();
+      await ua.publish(presentity, { etag, body: pidf(presentity, 'open', 'two') });
+      const again = await dialog.next();
+      assert.match(again.body, /two/);
+      assert.ok(again.cseq > first.cseq);
+    });
+
     test('a watcher that does not answer at all loses its subscription, and winfo says why', async () => {
       const presentity = newPresentity();
       const { dialog: winfo } = await ua.subscribe(presentity, { event: 'presence.winfo' });

@@ -111,6 +111,24 @@ for (const transport of ['udp', 'tcp'] as const) {
   });
 }
 
+test('a datagram shorter than its Content-Length is answered 400, what lies behind it is not read', async () => {
+  const server = await startRollcall();
+  const peer = await RawPeer.open('udp', server.at('udp'));
+  const options = (length: string) =>
+    peer.ask({
+      method: 'OPTIONS',
+      uri,
+      without: ['Content-Length'],
+      headers: [`Content-Length: ${length}`],
+      body: 'abc',
+    });
+  assert.equal((await options('4')).status, 400);
+  assert.equal((await options('3')).status, 200);
+  assert.equal((await options('1')).status, 200);
+  peer.close();
+  await server.stop();
+});
+
 describe('streams', () => {
   let server: TestServer;
   before(async () => {
