@@ -4,9 +4,9 @@ import { isBlank } from '../names';
 import { readXml, type XmlLimits, type XmlSink } from '../reader';
 
 /** A rules document names every buddy with an element, so it may have more of them than a presence document. */
-export const rulesLimits: XmlLimits = { depth: 32, elements: 16_384, attributes: 32_768 };
+export const rulesLimits: XmlLimits = { depth: 32, elements: 4096, attributes: 8192 };
 /** Bytes. */
-export const maxDocument = 1024 * 1024;
+export const maxDocument = 512 * 1024;
 
 const maxWarnings = 20;
 

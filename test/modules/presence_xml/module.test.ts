@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ModuleContext } from '../../../core/api';
-import type { EventPackage, WatcherinfoFormat } from '../../../modules/presence/api';
+import type { EventPackage, RuleFormat, WatcherinfoFormat } from '../../../modules/presence/api';
 import presenceXml from '../../../modules/presence_xml';
 import { params } from '../../../modules/presence_xml/params';
 import { source } from '../../support/tree';
@@ -15,6 +15,7 @@ async function setUp(defaultExpires = 3600) {
   return {
     instance,
     presence: provided.get('presence.event_packages presence') as EventPackage,
+    rules: provided.get('presence.rule_formats presence') as RuleFormat,
     winfo: provided.get('presence.watcherinfo_formats application/watcherinfo+xml') as WatcherinfoFormat,
   };
 }
@@ -38,6 +39,21 @@ test('what it checked it composes', async () => {
     ok: false,
     reason: 'presence is not in namespace urn:ietf:params:xml:ns:pidf',
   });
+});
+
+test('it offers the rules of presence, and documents as they let them be seen', async () => {
+  const { presence, rules } = await setUp();
+  assert.equal(rules.docType, 2);
+  const ruleset = '<ruleset xmlns="urn:ietf:params:xml:ns:common-policy"/>';
+  const compiled = rules.compile(Buffer.from(ruleset));
+  if (!compiled.ok) assert.fail(compiled.reason);
+  const { handling, view } = compiled.rules.evaluate({ watcher: alice, now: 0, sphere: undefined });
+  assert.equal(handling, undefined);
+  const publications = [published(fixture('rich'))];
+  const document = presence.compose(alice, publications);
+  assert.deepEqual(presence.transform?.(alice, document, view), presence.compose(alice, []));
+  assert.equal(presence.sphere?.(publications), 'work');
+  assert.equal(rules.compile(Buffer.from('<ruleset/>')).ok, false);
 });
 
 test('it offers the watcherinfo format', async () => {
