@@ -267,6 +267,8 @@ export class Engine {
   /** The process dies; another one starts over the same database. */
   async restart(settings: Partial<Settings> = {}): Promise<Engine> {
     this.kill();
+    // What the database had taken before it died it stores before anybody else reads it.
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
     const database = new FlakyDatabase(this.database.inner);
     return Engine.open({ ...this.spec, clock: this.clock, database, settings: { ...this.spec.settings, ...settings } });
   }
