@@ -35,15 +35,15 @@ export type Compiled =
 
 /** Compiles a document. Linear in its size; `reason` and `warnings` say line:column and what, in printable ASCII. */
 export function compileRules(document: Buffer): Compiled {
-  const text = () => document.toString('utf8');
   try {
     const warnings = new Warnings();
     const rules = readRuleset(readRules(document), warnings);
-    return { ok: true, rules: new Ruleset(rules), warnings: warnings.list(text()) };
+    return { ok: true, rules: new Ruleset(rules), warnings: warnings.list(document) };
   } catch (error) {
     if (!(error instanceof RuleFault)) throw error;
     const placed = /^not well-formed, line (\d+:\d+): (.*)$/.exec(error.message);
-    const [place, what] = placed === null ? [placeOf(text(), error.end), error.message] : [placed[1], placed[2]];
+    const [place, what] =
+      placed === null ? [placeOf(document.toString('utf8'), error.end), error.message] : [placed[1], placed[2]];
     return { ok: false, reason: placed === null ? `${place}: ${what}` : `${place}: not well-formed: ${what}` };
   }
 }

@@ -78,7 +78,9 @@ export class Warnings {
     else this.more++;
   }
 
-  list(text: string): readonly string[] {
+  list(document: Buffer): readonly string[] {
+    if (this.found.length === 0) return [];
+    const text = document.toString('utf8');
     const list = this.found.map(({ end, what }) => `${placeOf(text, end)}: ${what}`);
     return this.more === 0 ? list : [...list, `${this.more} more warnings`];
   }
