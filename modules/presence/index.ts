@@ -1,5 +1,5 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
-import { defineModule, openMemoryDatabase } from '../../core/api';
+import { defineModule, openMemoryDatabase, RollcallError } from '../../core/api';
 import { eventPackages, watcherinfoFormats } from './api';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
@@ -13,6 +13,11 @@ export default defineModule({
   summary: 'Keeps publications and subscriptions, and notifies watchers (RFC 3903, RFC 6665, RFC 3856).',
   params,
   async setup(ctx, settings) {
+    if (settings.minExpires > settings.maxExpires) {
+      throw new RollcallError(`min_expires ${settings.minExpires} is above max_expires ${settings.maxExpires}`, {
+        hint: 'a request that is granted max_expires would be answered 423 for ever',
+      });
+    }
     if (settings.dbUrl === undefined) {
       ctx.log.warn(
         'db_url is not set: publications and subscriptions are kept in memory only and end with this process',

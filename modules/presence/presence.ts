@@ -53,6 +53,7 @@ export class Presence {
   private readonly settling: Settling;
   private nextSweep = 0;
   private resumed = false;
+  private resuming: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: EngineOptions) {
@@ -100,7 +101,7 @@ export class Presence {
   }
 
   /** Ends what ended while the server was down, and sends what the last run owed. @throws DatabaseUnavailable */
-  async resume(): Promise<void> {
+  private async resume(): Promise<void> {
     await this.sweep();
     this.expiry.tick();
     await this.settling.resume(this.door);
@@ -115,7 +116,12 @@ export class Presence {
   /** To be called each second: takes up what the last run left, searches the database when it is time, notes what has settled. */
   async housekeeping(): Promise<void> {
     // Before it is known what the last run owes, nothing may be noted as settled.
-    if (!this.resumed) return this.resume();
+    if (!this.resumed) {
+      this.resuming ??= this.resume().finally(() => {
+        this.resuming = undefined;
+      });
+      return this.resuming;
+    }
     await this.settling.flush();
     if (this.options.clock.now() / 1000 >= this.nextSweep) await this.sweep();
   }

@@ -1,7 +1,8 @@
 // Holds the door: one turn decides on what the turn before left, stores once, and fails or retries as a whole.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Answered, Engine, FlakyDatabase } from './engine';
+import { FlakyDatabase } from './database';
+import { type Answered, Engine } from './engine';
 import { key } from './records';
 import { headerOf, publishText, subscribeText } from './requests';
 

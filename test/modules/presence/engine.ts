@@ -1,9 +1,5 @@
 // Owns the presence engine under test: real engine and handlers over a database that fails on demand and NOTIFYs that nobody sends.
 import { TimerWheel } from '../../../core/base/wheel';
-import type { Change, Database, Outcome, Select } from '../../../core/db/database';
-import { DatabaseUnavailable } from '../../../core/db/database';
-import { openMemoryDatabase } from '../../../core/db/memory';
-import type { Row, Table } from '../../../core/db/table';
 import type { SipServices } from '../../../core/module/context';
 import type { EventRouteInput, RoutedRequest } from '../../../core/module/request';
 import { parseMessage, type SipRequest, type SipResponse } from '../../../core/sip/message';
@@ -14,6 +10,7 @@ import { scriptFunctions } from '../../../modules/presence/functions';
 import { Handlers } from '../../../modules/presence/handlers';
 import { Presence, type Settings } from '../../../modules/presence/presence';
 import { ManualClock } from '../../support/clock';
+import { FlakyDatabase } from './database';
 
 export const defaults: Settings = {
   dbUrl: undefined,
@@ -35,50 +32,6 @@ export const defaults: Settings = {
   activeWatchersTable: 'active_watchers',
   watchersTable: 'watchers',
 };
-
-/** The database of a process that may die, lose its database, or meet another node. */
-export class FlakyDatabase implements Database {
-  readonly url = 'memory';
-  /** What becomes of the next commits with a guard: undefined is the database's own word. */
-  readonly outcomes: ('stale' | 'away' | undefined)[] = [];
-  /** Nothing can be read or stored. */
-  away = false;
-  /** Guarded commits so far. */
-  commits = 0;
-  selects = 0;
-  private dead = false;
-
-  constructor(readonly inner: Database = openMemoryDatabase()) {}
-
-  prepare(tables: readonly Table[]): Promise<void> {
-    return this.inner.prepare(tables);
-  }
-
-  select(queries: readonly Select[]): Promise<Row[][]> {
-    this.selects++;
-    if (this.dead) return new Promise(() => {});
-    if (this.away) return Promise.reject(new DatabaseUnavailable('away', 3));
-    return this.inner.select(queries);
-  }
-
-  commit(change: Change): Promise<Outcome> {
-    if (this.dead) return new Promise(() => {});
-    if (change.guard) this.commits++;
-    const outcome = change.guard ? this.outcomes.shift() : undefined;
-    if (this.away || outcome === 'away') return Promise.reject(new DatabaseUnavailable('away', 3));
-    if (outcome === 'stale') return Promise.resolve('stale');
-    return this.inner.commit(change);
-  }
-
-  /** The process dies: what is under way never comes back to it. */
-  kill(): void {
-    this.dead = true;
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
-  }
-}
 
 /** A NOTIFY that was handed to the transactions. */
 export class SentNotify {

@@ -64,19 +64,16 @@ class World {
 
   async take(action: Step): Promise<void> {
     const { engine } = this;
+    const chosen = 'pick' in action ? this.publications[action.pick % this.publications.length] : undefined;
     switch (action.do) {
       case 'publish':
         return this.publish(undefined, `<n${++this.count}/>`, action.expires);
       case 'refresh':
-        return this.publish(this.publications[action.pick % this.publications.length], '', action.expires);
+        return this.publish(chosen, '', action.expires);
       case 'modify':
-        return this.publish(
-          this.publications[action.pick % this.publications.length],
-          `<m${++this.count}/>`,
-          action.expires,
-        );
+        return this.publish(chosen, `<m${++this.count}/>`, action.expires);
       case 'remove':
-        return this.publish(this.publications[action.pick % this.publications.length], '', 0);
+        return this.publish(chosen, '', 0);
       case 'subscribe':
         return this.subscribe(action.pick, action.winfo, action.expires);
       case 'resubscribe':

@@ -1,7 +1,8 @@
 // Holds time and restarts: records end within a second, what a dead process owed is made good, nothing starts from scratch.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Answered, Engine, FlakyDatabase } from './engine';
+import { FlakyDatabase } from './database';
+import { type Answered, Engine } from './engine';
 import { key } from './records';
 import { headerOf, publishText, subscribeText } from './requests';
 

@@ -1,0 +1,49 @@
+// Owns the database of the presence tests: memory that goes stale or away at chosen moments, for a process that may die.
+import type { Change, Database, Outcome, Select } from '../../../core/db/database';
+import { DatabaseUnavailable } from '../../../core/db/database';
+import { openMemoryDatabase } from '../../../core/db/memory';
+import type { Row, Table } from '../../../core/db/table';
+
+/** The database of a process that may die, lose its database, or meet another node. */
+export class FlakyDatabase implements Database {
+  readonly url = 'memory';
+  /** What becomes of the next commits with a guard: undefined is the database's own word. */
+  readonly outcomes: ('stale' | 'away' | undefined)[] = [];
+  /** Nothing can be read or stored. */
+  away = false;
+  /** Guarded commits so far. */
+  commits = 0;
+  selects = 0;
+  private dead = false;
+
+  constructor(readonly inner: Database = openMemoryDatabase()) {}
+
+  prepare(tables: readonly Table[]): Promise<void> {
+    return this.inner.prepare(tables);
+  }
+
+  select(queries: readonly Select[]): Promise<Row[][]> {
+    this.selects++;
+    if (this.dead) return new Promise(() => {});
+    if (this.away) return Promise.reject(new DatabaseUnavailable('away', 3));
+    return this.inner.select(queries);
+  }
+
+  commit(change: Change): Promise<Outcome> {
+    if (this.dead) return new Promise(() => {});
+    if (change.guard) this.commits++;
+    const outcome = change.guard ? this.outcomes.shift() : undefined;
+    if (this.away || outcome === 'away') return Promise.reject(new DatabaseUnavailable('away', 3));
+    if (outcome === 'stale') return Promise.resolve('stale');
+    return this.inner.commit(change);
+  }
+
+  /** The process dies: what is under way never comes back to it. */
+  kill(): void {
+    this.dead = true;
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
