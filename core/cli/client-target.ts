@@ -74,10 +74,10 @@ export function readSeconds(text: string | undefined, otherwise: number): number
   return Number(text);
 }
 
-/** The Contact of a client: its socket, by the transport it uses. */
-export function contactOf(client: SipClient, uri: string): sip.NameAddr[] {
+/** The Contact of a client: its socket, by the transport it uses. @throws RollcallError when it cannot connect */
+export async function contactOf(client: SipClient, uri: string): Promise<sip.NameAddr[]> {
   const user = sip.parseUri(uri)?.user ?? 'rollcall';
-  const { address, port } = client.local;
+  const { address, port } = await client.local();
   const transport = client.transport === 'tcp' ? ';transport=tcp' : '';
   return [{ uri: `sip:${user}@${address}:${port}${transport}`, params: {} }];
 }

@@ -29,6 +29,8 @@ export const publishUsage = `rollcall publish URI [options]     publish presence
   --server HOST:PORT     the server to ask (the URI's host when it is numeric, else 127.0.0.1:5060)
   --transport udp|tcp    (udp)`;
 
+const retrySeconds = 10;
+
 /** RFC 3903: one publication from its initial PUBLISH to its removal. */
 class Publication {
   #etag: string | undefined;
@@ -44,7 +46,7 @@ class Publication {
     readonly body: string,
   ) {}
 
-  /** Puts the document up, or says again that it holds. */
+  /** Puts the document up, or says again that it holds. @throws RollcallError when nobody answers */
   async send(expires: number): Promise<{ response: sip.Response; seconds: number }> {
     let asked = expires;
     for (;;) {
@@ -57,8 +59,9 @@ class Publication {
     }
   }
 
-  async remove(): Promise<sip.Response> {
-    return this.#request(0, undefined);
+  /** Takes it down. `undefined` when there is nothing to take down. */
+  async remove(): Promise<sip.Response | undefined> {
+    return this.#etag === undefined ? undefined : this.#request(0, undefined);
   }
 
   async #request(expires: number, body: string | undefined): Promise<sip.Response> {
@@ -70,7 +73,7 @@ class Publication {
         to: { uri: this.uri, params: {} },
         'call-id': this.#callId,
         cseq: { seq: this.#cseq++, method: 'PUBLISH' },
-        contact: contactOf(this.client, this.from),
+        contact: await contactOf(this.client, this.from),
         event: 'presence',
         expires: String(expires),
         ...(this.#etag === undefined ? {} : { 'sip-if-match': this.#etag }),
@@ -132,26 +135,27 @@ async function keepPublished(
   if (first.response.status >= 300) return 1;
   if (interrupted === undefined || expires === 0) return 0;
   terminal.out('Refreshing it until Ctrl-C.');
-  let { seconds } = first;
-  while (await pause(refreshAfter(seconds), interrupted)) {
+  let wait = refreshAfter(first.seconds);
+  while (await pause(wait, interrupted)) {
     try {
-      const again = await publication.send(expires);
-      terminal.out(describe(again.response, again.seconds));
-      if (again.response.status < 300) seconds = again.seconds;
-      else seconds = retryAfter(again.response);
+      const { response, seconds } = await publication.send(expires);
+      terminal.out(describe(response, seconds));
+      wait = response.status < 300 ? refreshAfter(seconds) : retryAfter(response) * 1000;
     } catch (error) {
       terminal.err(error instanceof Error ? error.message : String(error));
-      seconds = 10;
+      wait = retrySeconds * 1000;
     }
   }
   const last = await publication.remove();
-  terminal.out(last.status < 300 ? 'Removed.' : `Not removed: ${last.status} ${last.reason}`);
-  return last.status < 300 ? 0 : 1;
+  if (last === undefined || last.status === 412) terminal.out('It had ended already.');
+  else terminal.out(last.status < 300 ? 'Removed.' : `Not removed: ${last.status} ${last.reason}`);
+  return last === undefined || last.status < 300 || last.status === 412 ? 0 : 1;
 }
 
+/** s */
 function retryAfter(response: sip.Response): number {
   const seconds = Number.parseInt(headerText(response, 'retry-after') ?? '', 10);
-  return Number.isNaN(seconds) ? 30 : seconds;
+  return Number.isNaN(seconds) ? retrySeconds : seconds;
 }
 
 function describe(response: sip.Response, seconds: number): string {

@@ -51,6 +51,7 @@ export class SipClient {
   readonly #options: SipClientOptions;
   readonly #pending = new Set<(error: Error) => void>();
   #wire: Wire | undefined;
+  #opening: Promise<Wire> | undefined;
   #pings: NodeJS.Timeout | undefined;
 
   private constructor(options: SipClientOptions) {
@@ -62,15 +63,14 @@ export class SipClient {
   /** @throws RollcallError when nothing listens there (TCP; over UDP a request tells) */
   static async open(options: SipClientOptions): Promise<SipClient> {
     const client = new SipClient(options);
-    await client.#connect();
+    await client.#connected();
     client.#pings = setInterval(() => client.#wire?.write(keepAlive), keepAliveMs).unref();
     return client;
   }
 
-  /** What the peer sees as our address, for Contact and Via. */
-  get local(): Endpoint {
-    if (this.#wire === undefined) throw this.#silence('the connection was closed');
-    return this.#wire.local;
+  /** Our address, for Contact and Via. Opens a new connection when the old one has gone. @throws RollcallError */
+  async local(): Promise<Endpoint> {
+    return (await this.#connected()).local;
   }
 
   /**
@@ -78,7 +78,7 @@ export class SipClient {
    * @throws RollcallError when nobody answers within `timeoutMs` (at most 32 s, Timer F of RFC 3261 §17.1.2.2)
    */
   async request(request: ClientRequest, timeoutMs = 10_000): Promise<sip.Response> {
-    if (this.#wire === undefined) await this.#connect();
+    const message = this.#message(request, await this.local());
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#pending.delete(fail);
@@ -91,15 +91,11 @@ export class SipClient {
       };
       const timer = setTimeout(() => fail(this.#silence(`no answer in ${timeoutMs / 1000} s`)), timeoutMs);
       this.#pending.add(fail);
-      const transaction = this.#transactions.createClientTransaction(
-        this.#connection(),
-        this.#message(request),
-        (response) => {
-          if (response.status < 200) return;
-          settle();
-          resolve(response);
-        },
-      );
+      const transaction = this.#transactions.createClientTransaction(this.#connection(), message, (response) => {
+        if (response.status < 200) return;
+        settle();
+        resolve(response);
+      });
     });
   }
 
@@ -120,8 +116,14 @@ export class SipClient {
     this.#abandon(new RollcallError(reason));
   }
 
-  async #connect(): Promise<void> {
-    this.#wire = this.transport === 'udp' ? await this.#openUdp() : await this.#openTcp();
+  async #connected(): Promise<Wire> {
+    if (this.#wire !== undefined) return this.#wire;
+    // One at a time: requests that come meanwhile wait for the same connection.
+    this.#opening ??= (this.transport === 'udp' ? this.#openUdp() : this.#openTcp()).finally(() => {
+      this.#opening = undefined;
+    });
+    this.#wire = await this.#opening;
+    return this.#wire;
   }
 
   #disconnect(): void {
@@ -130,8 +132,7 @@ export class SipClient {
     wire?.close();
   }
 
-  #message(request: ClientRequest): sip.Request {
-    const { address, port } = this.local;
+  #message(request: ClientRequest, { address, port }: Endpoint): sip.Request {
     const protocol = this.transport.toUpperCase();
     const via = { version: '2.0', protocol, host: address, port, params: { rport: null } };
     const headers = { via: [via], 'max-forwards': 70, ...request.headers } as unknown as sip.Headers;

@@ -54,7 +54,7 @@ export class Subscription {
         to: { uri: presentity, params: toParams },
         'call-id': this.#callId,
         cseq: { seq: this.#cseq, method: 'SUBSCRIBE' },
-        contact: contactOf(this.client, watcher),
+        contact: await contactOf(this.client, watcher),
         event,
         accept,
         expires: String(expires),

@@ -11,6 +11,7 @@ export class FakeServer {
   readonly responses: sip.Response[] = [];
   readonly #waiting: { test(): boolean; resolve(): void }[] = [];
   #close: () => Promise<void> = async () => undefined;
+  readonly #connections = new Set<net.Socket>();
   port = 0;
 
   private constructor(readonly answer: Answer) {}
@@ -29,6 +30,12 @@ export class FakeServer {
     });
   }
 
+  /** Closes every TCP connection; the server goes on listening. */
+  dropConnections(): void {
+    for (const socket of this.#connections) socket.destroy();
+    this.#connections.clear();
+  }
+
   close(): Promise<void> {
     return this.#close();
   }
@@ -44,16 +51,15 @@ export class FakeServer {
   }
 
   async #tcp(): Promise<void> {
-    const sockets = new Set<net.Socket>();
     const server = net.createServer((socket) => {
-      sockets.add(socket);
+      this.#connections.add(socket);
       const parser = sip.makeStreamParser((message) => this.#take(message, (text) => socket.write(text, 'latin1')));
       socket.setEncoding('latin1').on('data', (text: string) => parser(text));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.port = (server.address() as net.AddressInfo).port;
     this.#close = () => {
-      for (const socket of sockets) socket.destroy();
+      this.dropConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     };
   }

@@ -136,6 +136,7 @@ export class SipUa {
   private constructor(
     readonly client: SipClient,
     readonly uri: string,
+    readonly local: Endpoint,
   ) {}
 
   static async open(transport: ClientTransport, server: Endpoint, uri: string): Promise<SipUa> {
@@ -145,12 +146,12 @@ export class SipUa {
       transport,
       onRequest: (request, respond) => ua?.receive(request, respond),
     });
-    ua = new SipUa(client, uri);
+    ua = new SipUa(client, uri, await client.local());
     return ua;
   }
 
   contact(): sip.NameAddr[] {
-    const { address, port } = this.client.local;
+    const { address, port } = this.local;
     const user = this.uri.slice(4).split('@')[0] ?? 'ua';
     return [
       { uri: `sip:${user}@${address}:${port}${this.client.transport === 'tcp' ? ';transport=tcp' : ''}`, params: {} },

@@ -77,6 +77,36 @@ test('publish refreshes without a body before the time granted is over, and publ
   assert.notEqual(server.requests[3]?.content, '');
 });
 
+test('publish over a connection that drops goes on over a new one', async () => {
+  const server = await FakeServer.start('tcp', (request) => {
+    if (server.requests.length === 1) setImmediate(() => server.dropConnections());
+    return accept(request, `tag${server.requests.length}`, '1');
+  });
+  const terminal = new ScriptedTerminal();
+  const args = ['sip:alice@localhost', '--transport', 'tcp', '--server', `127.0.0.1:${server.port}`];
+  const running = publish(args, terminal);
+  await server.until(() => server.requests.length === 2);
+  terminal.interrupt();
+  assert.equal(await running, 0);
+  await server.close();
+  assert.equal(server.requests[1]?.headers['sip-if-match'], 'tag1');
+  const ports = server.requests.map(({ headers }) => headers.via[0]?.port);
+  assert.notEqual(ports[1], ports[0]);
+});
+
+test('a publication that ended meanwhile need not be removed', async () => {
+  const server = await FakeServer.start('udp', (request) =>
+    request.headers.expires === '0' ? sip.makeResponse(request, 412, 'Gone') : accept(request, 'tag1'),
+  );
+  const terminal = new ScriptedTerminal();
+  const running = publish(['sip:alice@localhost', '--server', `127.0.0.1:${server.port}`], terminal);
+  await terminal.until((line) => line.startsWith('Refreshing'));
+  terminal.interrupt();
+  assert.equal(await running, 0);
+  await server.close();
+  assert.equal(terminal.lines.at(-1), 'It had ended already.');
+});
+
 test('publish asks for the Min-Expires that a 423 names', async () => {
   const server = await FakeServer.start('udp', (request) =>
     Number(request.headers.expires) < 60

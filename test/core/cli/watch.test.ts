@@ -123,6 +123,24 @@ test('a subscription that the server deactivates or has forgotten is made anew i
   await server.close();
 });
 
+test('watch over a connection that drops subscribes anew over another one', async () => {
+  const server = await FakeServer.start('tcp', (request, send) => {
+    const state = request.headers.expires === '0' ? 'terminated' : 'active';
+    const cseq = server.requests.length;
+    setImmediate(() => (cseq === 1 ? server.dropConnections() : send(notifyFor(request, 'srv', cseq, state, open))));
+    return accept(request, 'srv');
+  });
+  const terminal = new ScriptedTerminal();
+  const running = watch(['a@localhost', '--transport', 'tcp', '--server', `127.0.0.1:${server.port}`], terminal);
+  await terminal.until((line) => line.includes('active'));
+  terminal.interrupt();
+  assert.equal(await running, 0);
+  await server.close();
+  const [first, second] = server.requests;
+  assert.notEqual(second?.headers['call-id'], first?.headers['call-id']);
+  assert.notEqual(second?.headers.via[0]?.port, first?.headers.via[0]?.port);
+});
+
 test('a rejected subscription and an error answer end the watch with exit code 1', async () => {
   const rejecting = await FakeServer.start('udp', (request, send) => {
     setImmediate(() => send(notifyFor(request, 'srv', 1, 'terminated;reason=rejected')));
