@@ -82,67 +82,91 @@ interface Series<I> extends Family<I> {
   readonly all: Map<string, { readonly labels: readonly string[]; readonly value: I }>;
 }
 
+/** One metric of one owner, as long as that is there. */
 interface Entry {
-  readonly name: string;
   readonly spec: MetricSpec;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  /** Counters and histograms. */
-  readonly series: Series<Counter> | Series<Histogram> | undefined;
-  readonly bounds: readonly number[];
-  /** For `observed`. */
-  read: (() => Iterable<Sample> | number) | undefined;
-  live: boolean;
+  readonly values:
+    | { readonly type: 'counter'; readonly series: Series<Counter> }
+    | { readonly type: 'histogram'; readonly series: Series<Histogram> }
+    | { readonly type: 'counter' | 'gauge'; readonly read: () => Iterable<Sample> | number };
 }
 
 /** All metrics of a server. */
 export class MetricRegistry {
-  readonly #entries = new Map<string, Entry>();
-
-  /** The view of one owner; `onUndo` takes what withdraws each of its metrics. */
-  of(owner: string, onUndo: (undo: () => void) => void = () => {}): Metrics {
-    const register = (spec: MetricSpec, type: Entry['type'], more: Partial<Entry> = {}) => {
-      const entry = this.#register(`rollcall_${owner}_${spec.name}`, spec, type, more);
-      onUndo(() => {
-        entry.live = false;
-        entry.read = undefined;
-      });
-      return entry;
-    };
-    return {
-      counter: (spec) => register(spec, 'counter', { series: seriesOf(spec, () => new Counter()) }).series as never,
-      histogram: (spec) => {
-        const { bounds } = spec;
-        const series = seriesOf(spec, () => new Histogram(bounds));
-        return register(spec, 'histogram', { series, bounds }).series as never;
-      },
-      observed: (spec, read) => void register(spec, spec.type, { read }),
-      read: () => this.read(),
-    };
-  }
-
-  /** Everything as it stands now, by name. */
-  read(): readonly MetricReading[] {
-    const live = [...this.#entries.values()].filter((entry) => entry.live);
-    return live.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(readingOf);
-  }
-
+  readonly #views = new Set<View>();
   /**
-   * What a module counted goes on when it is set up again: a reload is no restart, and a rate must not see one. Numbers only
-   * are kept, nothing that leads to the code of the module.
+   * By name and shape. What a module counted goes on when it is set up again: a reload is no restart, and a rate must not
+   * see one. They are numbers only, nothing that leads to the code of a module.
    */
-  #register(name: string, spec: MetricSpec, type: Entry['type'], more: Partial<Entry>): Entry {
+  readonly #series = new Map<string, Series<Counter> | Series<Histogram>>();
+
+  /** A view for an owner. What it registers is read once `show` has been called. */
+  view(owner: string): MetricsView {
+    const view = new View(`rollcall_${owner}_`, this.#series, () => this.read());
+    return Object.assign(view, {
+      show: () => {
+        this.#views.add(view);
+        return () => void this.#views.delete(view);
+      },
+    });
+  }
+
+  /** Everything as it stands now, by name. While one life of an owner gives way to the next, the newer one is read. */
+  read(): readonly MetricReading[] {
+    const entries = new Map<string, Entry>();
+    for (const view of this.#views) for (const [name, entry] of view.entries) entries.set(name, entry);
+    return [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => readingOf(name, entry));
+  }
+}
+
+/** What the core hands to an owner, and what it keeps to itself. */
+export interface MetricsView extends Metrics {
+  /** Lets the metrics be read until the returned function is called. */
+  show(): () => void;
+}
+
+class View implements Metrics {
+  readonly entries = new Map<string, Entry>();
+
+  constructor(
+    private readonly prefix: string,
+    private readonly kept: Map<string, Series<Counter> | Series<Histogram>>,
+    readonly read: () => readonly MetricReading[],
+  ) {}
+
+  counter(spec: MetricSpec): Family<Counter> {
+    const series = this.#series(spec, 'counter', () => new Counter());
+    this.#add(spec, { spec, values: { type: 'counter', series } });
+    return series;
+  }
+
+  histogram(spec: MetricSpec & { readonly bounds: readonly number[] }): Family<Histogram> {
+    const series = this.#series(spec, `histogram ${spec.bounds}`, () => new Histogram(spec.bounds));
+    this.#add(spec, { spec, values: { type: 'histogram', series } });
+    return series;
+  }
+
+  observed(spec: MetricSpec & { readonly type: 'counter' | 'gauge' }, read: () => Iterable<Sample> | number): void {
+    this.#add(spec, { spec, values: { type: spec.type, read } });
+  }
+
+  #add(spec: MetricSpec, entry: Entry): void {
+    const name = this.prefix + spec.name;
     for (const word of [spec.name, ...(spec.labels ?? [])]) {
       if (!/^[a-z][a-z0-9_]*$/.test(word)) throw new RollcallError(`${name}: "${word}" is no name for a metric`);
     }
-    const known = this.#entries.get(name);
-    if (known?.live === true) throw new RollcallError(`the metric ${name} is registered already`);
-    const entry: Entry = { name, spec, type, series: undefined, bounds: [], read: undefined, live: true, ...more };
-    if (known?.series !== undefined && isSame(known, entry)) {
-      known.live = true;
-      return known;
-    }
-    this.#entries.set(name, entry);
-    return entry;
+    if (this.entries.has(name)) throw new RollcallError(`the metric ${name} is registered already`);
+    this.entries.set(name, entry);
+  }
+
+  #series<I extends Counter | Histogram>(spec: MetricSpec, shape: string, make: () => I): Series<I> {
+    const key = `${this.prefix}${spec.name} ${shape} ${spec.labels ?? ''}`;
+    // The key says which instruments are in it.
+    const known = this.kept.get(key) as Series<I> | undefined;
+    if (known !== undefined) return known;
+    const series = seriesOf(spec, make);
+    this.kept.set(key, series as Series<Counter> | Series<Histogram>);
+    return series;
   }
 }
 
@@ -166,27 +190,16 @@ function seriesOf<I>(spec: MetricSpec, make: () => I): Series<I> {
   };
 }
 
-function isSame(a: Entry, b: Entry): boolean {
-  const shape = ({ type, spec, bounds }: Entry) => JSON.stringify([type, spec.labels ?? [], bounds]);
-  return shape(a) === shape(b);
+function readingOf(name: string, { spec, values }: Entry): MetricReading {
+  const { help, labels = [] } = spec;
+  if (values.type === 'histogram') {
+    return { name, help, labels, values: { type: 'histogram', samples: [...values.series.all.values()] } };
+  }
+  return { name, help, labels, values: { type: values.type, samples: samplesOf(values) } };
 }
 
-function readingOf({ name, spec, type, series, read }: Entry): MetricReading {
-  const labels = spec.labels ?? [];
-  const { help } = spec;
-  if (type === 'histogram') {
-    return { name, help, labels, values: { type, samples: [...(series as Series<Histogram>).all.values()] } };
-  }
-  if (series !== undefined) {
-    const samples = [...(series as Series<Counter>).all.values()];
-    return {
-      name,
-      help,
-      labels,
-      values: { type, samples: samples.map((one) => ({ ...one, value: one.value.value })) },
-    };
-  }
-  const found = read?.() ?? [];
-  const samples = typeof found === 'number' ? [{ value: found }] : [...found];
-  return { name, help, labels, values: { type, samples } };
+function samplesOf(values: Exclude<Entry['values'], { type: 'histogram' }>): Sample[] {
+  if ('series' in values) return [...values.series.all.values()].map((one) => ({ ...one, value: one.value.value }));
+  const found = values.read();
+  return typeof found === 'number' ? [{ value: found }] : [...found];
 }

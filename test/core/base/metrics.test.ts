@@ -13,16 +13,19 @@ function scalars(readings: readonly MetricReading[]): [string, string, number][]
   );
 }
 
-/** An owner whose metrics can be withdrawn, as the host withdraws those of a module. */
-function owner(registry: MetricRegistry, name = 'small') {
-  const undo: (() => void)[] = [];
-  const metrics = registry.of(name, (one) => undo.push(one));
-  return { metrics, leave: () => undo.splice(0).forEach((one) => void one()) };
+/** An owner whose metrics are shown, and can be withdrawn as the host withdraws those of a module. */
+function owner(registry: MetricRegistry, name: string) {
+  const metrics = registry.view(name);
+  return { metrics, leave: metrics.show() };
 }
 
 test('counters are read by name and labels, and each label combination is one object', () => {
   const registry = new MetricRegistry();
-  const replies = registry.of('sip').counter({ name: 'replies_total', help: 'Replies.', labels: ['method', 'code'] });
+  const replies = owner(registry, 'sip').metrics.counter({
+    name: 'replies_total',
+    help: 'Replies.',
+    labels: ['method', 'code'],
+  });
   replies.of('PUBLISH', '200').inc();
   replies.of('PUBLISH', '200').inc(2);
   replies.of('PUBLISH', '412').inc();
@@ -35,7 +38,7 @@ test('counters are read by name and labels, and each label combination is one ob
 test('what somebody keeps anyway is asked for at each reading', () => {
   const registry = new MetricRegistry();
   let depth = 3;
-  const metrics = registry.of('presence');
+  const { metrics } = owner(registry, 'presence');
   metrics.observed({ name: 'waiting', help: 'Depth.', type: 'gauge' }, () => depth);
   metrics.observed({ name: 'cached', help: 'Sizes.', type: 'gauge', labels: ['kind'] }, () => [
     { labels: ['resource'], value: 7 },
@@ -49,7 +52,7 @@ test('what somebody keeps anyway is asked for at each reading', () => {
 
 test('a histogram counts each value in the first bucket whose bound it does not exceed', () => {
   const histogram = new MetricRegistry()
-    .of('db')
+    .view('db')
     .histogram({ name: 'commit_seconds', help: 'Time.', bounds: [0.001, 0.01] })
     .of();
   for (const value of [0.0005, 0.001, 0.002, 5]) histogram.observe(value);
@@ -59,29 +62,43 @@ test('a histogram counts each value in the first bucket whose bound it does not 
 
 test('metrics go with their owner, and when it comes back its counters go on', () => {
   const registry = new MetricRegistry();
-  const first = owner(registry);
+  const first = owner(registry, 'small');
   const spec = { name: 'done_total', help: 'Done.' };
   first.metrics.counter(spec).of().inc(5);
   first.metrics.observed({ name: 'depth', help: 'Depth.', type: 'gauge' }, () => 1);
   first.leave();
   assert.deepEqual(registry.read(), []);
-  const second = owner(registry);
+  const second = owner(registry, 'small');
   second.metrics.counter(spec).of().inc();
   assert.deepEqual(scalars(registry.read()), [['rollcall_small_done_total', '', 6]]);
 });
 
 test('an owner that comes back with other labels begins anew', () => {
   const registry = new MetricRegistry();
-  const first = owner(registry);
+  const first = owner(registry, 'small');
   first.metrics.counter({ name: 'done_total', help: 'Done.' }).of().inc(5);
   first.leave();
-  const again = registry.of('small').counter({ name: 'done_total', help: 'Done.', labels: ['code'] });
+  const again = owner(registry, 'small').metrics.counter({ name: 'done_total', help: 'Done.', labels: ['code'] });
   again.of('200').inc();
   assert.deepEqual(scalars(registry.read()), [['rollcall_small_done_total', '200', 1]]);
 });
 
+test('while one life gives way to the next, the newer one is read; when the newer one fails, the older', () => {
+  const registry = new MetricRegistry();
+  const spec = { name: 'depth', help: 'Depth.', type: 'gauge' } as const;
+  const first = owner(registry, 'small');
+  first.metrics.observed(spec, () => 1);
+  const second = registry.view('small');
+  second.observed(spec, () => 2);
+  assert.deepEqual(scalars(registry.read()), [['rollcall_small_depth', '', 1]]);
+  const leave = second.show();
+  assert.deepEqual(scalars(registry.read()), [['rollcall_small_depth', '', 2]]);
+  leave();
+  assert.deepEqual(scalars(registry.read()), [['rollcall_small_depth', '', 1]]);
+});
+
 test('a name twice, a name that is none, and a wrong number of labels are refused', () => {
-  const metrics = new MetricRegistry().of('small');
+  const metrics = new MetricRegistry().view('small');
   const family = metrics.counter({ name: 'done_total', help: 'Done.', labels: ['code'] });
   assert.throws(() => metrics.counter({ name: 'done_total', help: '' }), /rollcall_small_done_total is registered/);
   assert.throws(() => metrics.counter({ name: 'Done', help: '' }), /"Done" is no name for a metric/);
@@ -91,7 +108,7 @@ test('a name twice, a name that is none, and a wrong number of labels are refuse
 
 test('labels that never end are counted together', () => {
   const registry = new MetricRegistry();
-  const family = registry.of('small').counter({ name: 'seen_total', help: 'Seen.', labels: ['name'] });
+  const family = owner(registry, 'small').metrics.counter({ name: 'seen_total', help: 'Seen.', labels: ['name'] });
   for (let i = 0; i < 5000; i++) family.of(`name${i}`).inc();
   const samples = scalars(registry.read());
   assert.equal(samples.length, 1001);
