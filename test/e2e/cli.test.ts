@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Command } from '../support/command';
+import { freePort } from '../support/ports';
 import { RollcallProcess } from '../support/rollcall';
-import { closedPort } from '../support/terminal';
 
 describe('bin/rollcall publish and watch', () => {
   let server: RollcallProcess;
@@ -34,7 +34,7 @@ describe('bin/rollcall publish and watch', () => {
   }
 
   test('where no server answers, both say how to start one', async () => {
-    const port = await closedPort();
+    const port = await freePort();
     for (const command of ['publish', 'watch']) {
       const running = new Command(command, 'sip:alice@localhost', '--server', `127.0.0.1:${port}`);
       assert.equal(await running.exit, 1);

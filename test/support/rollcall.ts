@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningServer } from '../../core/server';
 import { startServer } from '../../core/server';
+import { freePort } from './ports';
 import type { PeerTransport, ServerAddress } from './raw-peer';
 import { Scratch, type ServerSpec } from './scratch';
-import { closedPort } from './terminal';
 
 /** A server to talk to. */
 export interface TestServer {
@@ -57,7 +57,7 @@ export class RollcallProcess implements TestServer {
   }
 
   static async start(spec: ServerSpec = {}): Promise<RollcallProcess> {
-    const server = new RollcallProcess(await closedPort(), spec);
+    const server = new RollcallProcess(await freePort(), spec);
     await server.start();
     return server;
   }

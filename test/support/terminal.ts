@@ -1,5 +1,4 @@
 // Owns a terminal for the client commands under test: it keeps the lines and presses Ctrl-C when told.
-import net from 'node:net';
 import type { Terminal } from '../../core/cli/client-target';
 
 export class ScriptedTerminal implements Terminal {
@@ -27,13 +26,4 @@ export class ScriptedTerminal implements Terminal {
     if (line !== undefined) return Promise.resolve(line);
     return new Promise((resolve) => this.#waiting.push({ test, resolve }));
   }
-}
-
-/** A loopback port on which nothing listens (any more). */
-export async function closedPort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

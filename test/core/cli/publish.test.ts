@@ -5,7 +5,8 @@ import * as sip from 'sip';
 import { readPidf } from '../../../core/cli/pidf';
 import { publish } from '../../../core/cli/publish';
 import { FakeServer } from '../../support/fake-server';
-import { closedPort, ScriptedTerminal } from '../../support/terminal';
+import { freePort } from '../../support/ports';
+import { ScriptedTerminal } from '../../support/terminal';
 
 function accept(request: sip.Request, etag: string, expires = request.headers.expires): sip.Response {
   return sip.makeResponse(request, 200, 'OK', { headers: { expires, 'sip-etag': etag } });
@@ -131,7 +132,7 @@ test('an error answer is printed and gives exit code 1', async () => {
 
 for (const transport of ['udp', 'tcp'] as const) {
   test(`where nothing listens, publish over ${transport} says so at once`, async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const args = ['sip:alice@localhost', '--transport', transport, '--server', `127.0.0.1:${port}`];
     await assert.rejects(publish(args, new ScriptedTerminal()), (error: Error & { hint?: string }) => {
       assert.match(error.message, new RegExp(`^nothing answers on ${transport}:127\\.0\\.0\\.1:${port} `));
