@@ -5,6 +5,15 @@ export { seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';
 export { Heap } from './base/heap';
 export type { Logger, LogLevel, LogMethod } from './base/logger';
+export type {
+  Counter,
+  Family,
+  Histogram,
+  MetricReading,
+  MetricSpec,
+  Metrics,
+  Sample,
+} from './base/metrics';
 export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
 export { declareParams } from './base/params';
 export type { Random } from './base/random';

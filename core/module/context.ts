@@ -1,6 +1,7 @@
 // Owns the one object a module acts through. Whatever is registered here the host undoes, newest first.
 import type { Clock } from '../base/clock';
 import type { Logger } from '../base/logger';
+import type { Metrics } from '../base/metrics';
 import type { Random } from '../base/random';
 import type { TimerWheel } from '../base/wheel';
 import type { Database } from '../db/database';
@@ -29,6 +30,8 @@ export interface ModuleContext {
   /** The folder of the config file: relative paths in parameters start there. */
   readonly baseDir: string;
   readonly sip: SipServices;
+  /** Metrics of the module's own, named `rollcall_MODULE_NAME`. Counters go on over a reload. */
+  readonly metrics: Metrics;
 
   /**
    * The database of this URL, through the driver registered for its scheme. Opened once per URL and owned by core.

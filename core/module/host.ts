@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock';
 import { RollcallError } from '../base/errors';
 import { withinTime } from '../base/limit';
 import type { Logging } from '../base/logging';
+import { MetricRegistry } from '../base/metrics';
 import type { ParamValue } from '../base/params';
 import { paramValues } from '../base/params';
 import type { Random } from '../base/random';
@@ -47,6 +48,7 @@ const defaultStopLimit = 10_000;
 /** The modules of one server. */
 export class ModuleHost {
   readonly registry = new Registry();
+  readonly metrics = new MetricRegistry();
   readonly #shared: Shared;
   /** In the order of their setup. */
   readonly #loaded = new Map<string, Loaded>();
@@ -56,8 +58,8 @@ export class ModuleHost {
     const open = options.openDatabase ?? openWithDriver(options.logging.named('database'));
     const databases = new Databases(options.baseDir, this.registry.collect(databaseDrivers), open);
     const { clock, random, sip, baseDir } = options;
-    const { registry } = this;
-    this.#shared = { clock, random, sip, baseDir, registry, databases, routes: undefined, listening: false };
+    const { registry, metrics } = this;
+    this.#shared = { clock, random, sip, baseDir, registry, metrics, databases, routes: undefined, listening: false };
   }
 
   /**

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock';
 import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
+import type { MetricRegistry, Metrics } from '../base/metrics';
 import type { Random } from '../base/random';
 import type { Database } from '../db/database';
 import type { ModuleContext, SipServices } from './context';
@@ -27,6 +28,7 @@ export interface Shared {
   readonly baseDir: string;
   readonly sip: SipServices;
   readonly registry: Registry;
+  readonly metrics: MetricRegistry;
   readonly databases: Databases;
   /** The script that is in force; undefined until it is compiled. */
   routes: EventRoutes | undefined;
@@ -40,6 +42,7 @@ export class ModuleScope implements ModuleContext {
   readonly random: Random;
   readonly baseDir: string;
   readonly sip: SipServices;
+  readonly metrics: Metrics;
   readonly #undo: (() => void)[] = [];
   #onListening: Action[] = [];
   #onStopping: Action[] = [];
@@ -54,6 +57,9 @@ export class ModuleScope implements ModuleContext {
     this.random = shared.random;
     this.baseDir = shared.baseDir;
     this.sip = shared.sip;
+    const metrics = shared.metrics.view(name);
+    this.metrics = metrics;
+    this.#undo.push(metrics.show());
   }
 
   async openDatabase(url: string): Promise<Database> {
