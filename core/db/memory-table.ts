@@ -16,12 +16,12 @@ interface HashIndex {
 }
 
 export class MemoryTable {
-  readonly #table: Table;
+  readonly table: Table;
   readonly #rows = new Map<string, Row>();
   readonly #indexes: readonly HashIndex[];
 
   constructor(table: Table) {
-    this.#table = table;
+    this.table = table;
     layoutOf(table);
     this.#indexes = (table.indexes ?? []).map((index) => ({
       name: index.name,
@@ -31,6 +31,20 @@ export class MemoryTable {
     }));
   }
 
+  /** The rows in another shape of the table: columns are found by name, new ones have their default. */
+  reshaped(table: Table): MemoryTable {
+    const next = new MemoryTable(table);
+    const { position } = layoutOf(this.table);
+    for (const row of this.#rows.values()) {
+      const values = table.columns.map((column) => {
+        const at = position.get(column.name);
+        return (at === undefined ? column.default : row[at]) ?? null;
+      });
+      next.put(values, []);
+    }
+    return next;
+  }
+
   /** By `keyText` of the primary key. */
   get(key: string): Row | undefined {
     return this.#rows.get(key);
@@ -38,7 +52,7 @@ export class MemoryTable {
 
   /** @throws ConstraintViolated when another row has the same unique key. */
   put(row: readonly Value[], undo: Undo[]): void {
-    this.#replace(keyText(keyOf(this.#table, row)), row.map(own), undo);
+    this.#replace(keyText(keyOf(this.table, row)), row.map(own), undo);
   }
 
   delete(key: string, undo: Undo[]): void {
@@ -58,13 +72,13 @@ export class MemoryTable {
     const old = this.#rows.get(key);
     if (old === undefined) return;
     for (const name in where) {
-      if (!equal(old[positionOf(this.#table, name)] ?? null, where[name] ?? null)) return;
+      if (!equal(old[positionOf(this.table, name)] ?? null, where[name] ?? null)) return;
     }
     const row = [...old];
-    for (const name in set) row[positionOf(this.#table, name)] = own(set[name] ?? null);
-    const newKey = keyText(keyOf(this.#table, row));
+    for (const name in set) row[positionOf(this.table, name)] = own(set[name] ?? null);
+    const newKey = keyText(keyOf(this.table, row));
     if (newKey !== key) {
-      if (this.#rows.has(newKey)) throw new ConstraintViolated(`${this.#table.name}: another row has this primary key`);
+      if (this.#rows.has(newKey)) throw new ConstraintViolated(`${this.table.name}: another row has this primary key`);
       this.delete(key, undo);
     }
     this.#replace(newKey, row, undo);
@@ -72,17 +86,17 @@ export class MemoryTable {
 
   select(query: Select): Row[] {
     const conditions = Object.entries(query.where).map(
-      ([name, condition]) => [positionOf(this.#table, name), condition] as const,
+      ([name, condition]) => [positionOf(this.table, name), condition] as const,
     );
     const rows: Row[] = [];
     for (const row of this.#candidates(new Map(conditions))) {
       if (conditions.every(([position, condition]) => holds(row[position] ?? null, condition))) rows.push(row);
     }
     if (query.orderBy !== undefined) {
-      const position = positionOf(this.#table, query.orderBy);
+      const position = positionOf(this.table, query.orderBy);
       rows.sort((a, b) => compare(a[position] ?? null, b[position] ?? null));
     }
-    const positions = query.columns?.map((name) => positionOf(this.#table, name));
+    const positions = query.columns?.map((name) => positionOf(this.table, name));
     return rows
       .slice(0, query.limit ?? rows.length)
       .map((row) => (positions === undefined ? [...row] : positions.map((position) => row[position] ?? null)));
@@ -95,7 +109,7 @@ export class MemoryTable {
       if (text === undefined) continue;
       for (const other of index.rows.get(text) ?? []) {
         if (other !== old)
-          throw new ConstraintViolated(`${this.#table.name}: another row has this key in ${index.name}`);
+          throw new ConstraintViolated(`${this.table.name}: another row has this key in ${index.name}`);
       }
     }
     if (old !== undefined) this.#remove(key, old);
@@ -130,7 +144,7 @@ export class MemoryTable {
 
   /** Rows that may satisfy the conditions: by key, by an index whose columns are all given, else all. */
   #candidates(conditions: ReadonlyMap<number, Condition>): Iterable<Row> {
-    const byKey = combinations(layoutOf(this.#table).key, conditions);
+    const byKey = combinations(layoutOf(this.table).key, conditions);
     if (byKey !== undefined) {
       return byKey.map((key) => this.#rows.get(key)).filter((row) => row !== undefined);
     }

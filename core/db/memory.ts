@@ -26,7 +26,12 @@ class MemoryDatabase implements Database {
   #closed = false;
 
   async prepare(tables: readonly Table[]): Promise<void> {
-    for (const table of tables) if (!this.#tables.has(table.name)) this.#tables.set(table.name, new MemoryTable(table));
+    for (const table of tables) {
+      const known = this.#tables.get(table.name);
+      if (known === undefined) this.#tables.set(table.name, new MemoryTable(table));
+      // A module that was reloaded may bring another shape of its table.
+      else if (known.table !== table) this.#tables.set(table.name, known.reshaped(table));
+    }
   }
 
   async select(queries: readonly Select[]): Promise<Row[][]> {

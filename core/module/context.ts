@@ -39,12 +39,18 @@ export interface ModuleContext {
    */
   openDatabase(url: string): Promise<Database>;
 
-  /** Offers an item under a key. Throws when another module holds the key. */
+  /**
+   * A database of the module's own that is only memory. It belongs to core as well: what is in it outlives a reload of the
+   * module, and ends with the process or when the module is unloaded.
+   */
+  memoryDatabase(): Database;
+
+  /** Offers an item under a key, from the moment setup has returned. Throws when another module holds the key. */
   provide<T>(point: ExtensionPoint<T>, key: string, item: T): void;
   /** All items offered now, a live view: later items appear in it, those of modules that go disappear. */
   collect<T>(point: ExtensionPoint<T>): ReadonlyMap<string, T>;
 
-  /** Offers the service. Throws when another module does. */
+  /** Offers the service, from the moment setup has returned. Throws when another module does. */
   offer<T extends object>(service: ServiceToken<T>, implementation: T): void;
   /** A handle that stays valid when the offering module is reloaded. Throws when nobody offers the service. */
   use<T extends object>(service: ServiceToken<T>): T;
@@ -53,7 +59,10 @@ export interface ModuleContext {
   every(ms: number, fn: () => void | Promise<void>): void;
   /** Calls `fn` once after `ms`. */
   after(ms: number, fn: () => void | Promise<void>): void;
-  /** Calls `fn` when the sockets are open; at once when they are already. */
+  /**
+   * Calls `fn` when setup has returned and the sockets are open. What acts on the outside begins here: a setup that is
+   * refused after it has returned must have done nothing yet.
+   */
   whenListening(fn: () => void | Promise<void>): void;
   /** Calls `fn` when the server stops, newest first, before databases and sockets are closed: flush here. */
   whenStopping(fn: () => void | Promise<void>): void;

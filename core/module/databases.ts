@@ -3,7 +3,9 @@ import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
 import type { StringParam } from '../base/params';
 import type { Database, DatabaseDriver } from '../db/database';
+import { openMemoryDatabase } from '../db/memory';
 import { type DatabaseUrl, parseDatabaseUrl } from '../db/url';
+import { DatabaseHandle } from './database-handle';
 
 /** The declaration of a parameter that holds a database URL: secret, checked, and asking for the driver's module. */
 export function databaseUrlParam(doc: string) {
@@ -44,9 +46,16 @@ export function openWithDriver(log: Logger): OpenDatabase {
   };
 }
 
+interface Opened {
+  readonly url: DatabaseUrl;
+  readonly handle: Promise<DatabaseHandle>;
+}
+
 /** The databases of one server. */
 export class Databases {
-  readonly #opened = new Map<string, Promise<Database>>();
+  readonly #opened = new Map<string, Opened>();
+  /** By the module that keeps its state there. */
+  readonly #inMemory = new Map<string, Database>();
 
   constructor(
     private readonly baseDir: string,
@@ -58,21 +67,49 @@ export class Databases {
   async open(text: string): Promise<Database> {
     const parsed = parseDatabaseUrl(text, this.baseDir);
     if (!parsed.ok) throw new RollcallError(`db_url ${parsed.problem}`);
-    const key = identity(parsed.url);
+    const { url } = parsed;
+    const key = identity(url);
     const known = this.#opened.get(key);
-    if (known !== undefined) return known;
-    const opening = this.openNew(parsed.url, this.drivers);
-    this.#opened.set(key, opening);
+    if (known !== undefined) return known.handle;
+    const handle = this.openNew(url, this.drivers).then((database) => new DatabaseHandle(database));
+    this.#opened.set(key, { url, handle });
     // A failed attempt must not stand in the way of the next one.
-    opening.catch(() => this.#opened.delete(key));
-    return opening;
+    handle.catch(() => this.#opened.delete(key));
+    return handle;
+  }
+
+  /** The database in memory of this module: it lasts as long as the module is loaded, reloads included. */
+  inMemory(module: string): Database {
+    let database = this.#inMemory.get(module);
+    if (database === undefined) {
+      database = openMemoryDatabase();
+      this.#inMemory.set(module, database);
+    }
+    return database;
+  }
+
+  /** The module has gone for good, and what it kept in memory with it. */
+  forget(module: string): void {
+    this.#inMemory.delete(module);
+  }
+
+  /** URLs, without secrets, of the open databases that these schemes serve. */
+  openOf(schemes: readonly string[]): string[] {
+    return [...this.#opened.values()].filter(({ url }) => schemes.includes(url.scheme)).map(({ url }) => url.safe);
+  }
+
+  /** Opens the databases of these schemes anew, through the drivers of now. @throws when one cannot be; it stays as it was */
+  async reopen(schemes: readonly string[]): Promise<void> {
+    for (const { url, handle } of this.#opened.values()) {
+      if (schemes.includes(url.scheme)) await (await handle).reopen(() => this.openNew(url, this.drivers));
+    }
   }
 
   /** Closes all of them; what they had accepted is stored first. Errors come back as a list, every one is closed. */
   async close(): Promise<unknown[]> {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
-    const results = await Promise.allSettled(opened.map(async (database) => (await database).close()));
+    const results = await Promise.allSettled(opened.map(async ({ handle }) => (await handle).close()));
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   }
 }

@@ -7,9 +7,13 @@ import type { Command, ScriptFunction } from './function';
 export interface ModuleInstance<P extends ParamDeclarations = ParamDeclarations> {
   functions?: Readonly<Record<string, ScriptFunction>>;
   commands?: Readonly<Record<string, Command>>;
-  /** Takes over changed `live` parameters without a new setup. */
+  /** Takes over changed `live` parameters without a new setup. Throws RollcallError for values it cannot take together. */
   configure?(params: ParamValues<P>): void;
-  /** State for the next `setup` of a reload, in the shape that `stateVersion` numbers. */
+  /**
+   * Hands over: lets what it has begun settle, stops acting by itself, and returns its state for the next `setup`, in the
+   * shape that `stateVersion` numbers: plain values and objects of the core, nothing that leads to the module's own code.
+   * No call is inside then. It bounds its own waiting; when it throws, the module goes on as before.
+   */
   save?(): unknown;
 }
 

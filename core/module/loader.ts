@@ -1,15 +1,26 @@
 // Owns finding a module's code by its name: the server's own, and those in the operator's folders, in TypeScript as written.
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { RollcallError } from '../base/errors';
+import { takeOut } from './code';
+import { compileModule } from './compile';
 import type { ModuleDefinition } from './define';
 
 /** Where the server's compiled files lie: this file is core/module/loader.js in it. */
 const dist = join(__dirname, '..', '..');
 const builtIn = join(dist, 'modules');
 const extensions = ['.ts', '.js'];
+
+/** A module's code as its files are now, loaded beside what is in use. One of the two must be called. */
+export interface NewCode {
+  readonly definition: ModuleDefinition;
+  /** It is in use: the old code is forgotten. */
+  keep(): void;
+  /** It is not wanted: everything is as before. */
+  discard(): void;
+}
 
 /** Finds and loads modules in the operator's folders, then among the server's own. */
 export class ModuleLoader {
@@ -38,10 +49,9 @@ export class ModuleLoader {
     if (file === undefined) throw new RollcallError(`there is no module ${name}`);
     let exported: unknown;
     try {
-      exported = file.startsWith(dist) ? require(file) : await loadForeign(file);
+      exported = file.startsWith(dist + sep) ? require(file) : await loadForeign(file);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new RollcallError(`module ${name} cannot be loaded from ${file}: ${message}`, { cause: error });
+      throw new RollcallError(`module ${name} cannot be loaded from ${file}: ${told(error, file)}`, { cause: error });
     }
     const definition = (exported as { default?: unknown } | undefined)?.default;
     if (!isDefinition(definition)) {
@@ -54,6 +64,55 @@ export class ModuleLoader {
     }
     return definition;
   }
+
+  /**
+   * Loads every file of a module anew. In a checkout of the sources it is compiled before, when a source has changed.
+   * @throws RollcallError that says what is wrong with it, with file and line; everything is as before then
+   */
+  async loadAnew(name: string): Promise<NewCode> {
+    const file = this.#files.get(name);
+    // What an operator wrote is bundled at each load and leaves nothing in the cache.
+    if (file === undefined || !file.startsWith(dist + sep)) {
+      return { definition: await this.load(name), keep: () => {}, discard: () => {} };
+    }
+    const installed = await compileModule(dist, name).catch((error: unknown) => {
+      throw new RollcallError(`module ${name} cannot be loaded: ${(error as Error).message}`, { cause: error });
+    });
+    const old = takeOut(basename(file) === 'index.js' ? dirname(file) : file);
+    const discard = () => {
+      old.putBack();
+      installed?.discard();
+    };
+    try {
+      const definition = await this.load(name);
+      const keep = () => {
+        old.forget();
+        installed?.keep();
+      };
+      return { definition, keep, discard };
+    } catch (error) {
+      discard();
+      throw error;
+    }
+  }
+}
+
+/** What went wrong, and where in the module's own files. */
+function told(error: unknown, file: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = placeIn(error, file);
+  return place === undefined ? error.message : `${error.message} (${place})`;
+}
+
+/** The first place in a stack that is in the module's folder, or in its source. */
+export function placeIn(error: Error, file: string): string | undefined {
+  const compiled = dirname(file);
+  const source = compiled.startsWith(dist + sep) ? join(dirname(dist), relative(dist, compiled)) : compiled;
+  for (const line of error.stack?.split('\n') ?? []) {
+    const place = /\(?([^()\s]+:\d+:\d+)\)?$/.exec(line)?.[1];
+    if (place?.startsWith(compiled + sep) || place?.startsWith(source + sep)) return place;
+  }
+  return undefined;
 }
 
 /** NAME.ts, NAME.js, NAME/index.ts, NAME/index.js; in that order when there are several. */

@@ -6,9 +6,9 @@ import type { Problem } from '../base/problem';
 import type { Config } from '../config/config';
 import { checkModparams } from '../config/modparams';
 import type { ModuleDefinition } from './define';
-import type { Planned } from './host';
 import { ModuleLoader } from './loader';
 import { dependencyOrder } from './order';
+import type { Planned } from './running';
 
 export interface Plan {
   /** In the order of setup. With problems: what could be found, wrong values at their default. */
@@ -20,7 +20,10 @@ export interface Plan {
 }
 
 /** Loads the declarations of all modules that a config names and checks its `modparam` lines against them. */
-export async function planModules(config: Config, loader = new ModuleLoader(config.modulePath)): Promise<Plan> {
+export async function planModules(
+  config: Config,
+  loader: Pick<ModuleLoader, 'has' | 'names' | 'load'> = new ModuleLoader(config.modulePath),
+): Promise<Plan> {
   const problems: Problem[] = [];
   const definitions = new Map<string, ModuleDefinition>();
   for (const { name, place } of config.modules) {

@@ -18,14 +18,31 @@ export class Registry {
   readonly #services = new Map<string, Offer>();
   readonly #handles = new Map<string, object>();
 
+  /** @throws RollcallError when another module holds the key */
+  mayProvide<T>(module: string, point: ExtensionPoint<T>, key: string): void {
+    const holder = this.#holders.get(`${point.name} ${key}`);
+    if (holder === undefined || holder === module) return;
+    throw new RollcallError(`${module} and ${holder} both provide "${key}" at ${point.name}: load only one of them`);
+  }
+
+  /** @throws RollcallError when another module offers the service */
+  mayOffer<T extends object>(module: string, service: ServiceToken<T>): void {
+    const holder = this.#services.get(service.name)?.module;
+    if (holder === undefined || holder === module) return;
+    throw new RollcallError(`${module} and ${holder} both offer ${service.name}: load only one of them`);
+  }
+
+  /** The keys that a module holds at a point. */
+  keysOf<T>(module: string, point: ExtensionPoint<T>): string[] {
+    return [...this.#items(point.name).keys()].filter((key) => this.#holders.get(`${point.name} ${key}`) === module);
+  }
+
   /** @throws RollcallError when the key is taken */
   provide<T>(module: string, point: ExtensionPoint<T>, key: string, item: T): Undo {
     const items = this.#items(point.name);
     const holderKey = `${point.name} ${key}`;
-    const holder = this.#holders.get(holderKey);
-    if (holder !== undefined) {
-      throw new RollcallError(`${module} and ${holder} both provide "${key}" at ${point.name}: load only one of them`);
-    }
+    this.mayProvide(module, point, key);
+    if (this.#holders.has(holderKey)) throw new RollcallError(`${module} provides "${key}" twice at ${point.name}`);
     items.set(key, item);
     this.#holders.set(holderKey, module);
     return () => {
@@ -42,10 +59,8 @@ export class Registry {
 
   /** @throws RollcallError when another module offers the service */
   offer<T extends object>(module: string, service: ServiceToken<T>, implementation: T): Undo {
-    const holder = this.#services.get(service.name);
-    if (holder !== undefined) {
-      throw new RollcallError(`${module} and ${holder.module} both offer ${service.name}: load only one of them`);
-    }
+    this.mayOffer(module, service);
+    if (this.#services.has(service.name)) throw new RollcallError(`${module} offers ${service.name} twice`);
     const offer = { module, implementation };
     this.#services.set(service.name, offer);
     return () => {

@@ -4,11 +4,12 @@ import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
 import type { MetricRegistry, Metrics } from '../base/metrics';
 import type { Random } from '../base/random';
+import type { WheelTimer } from '../base/wheel';
 import type { Database } from '../db/database';
 import type { ModuleContext, SipServices } from './context';
 import type { Databases } from './databases';
 import type { ExtensionPoint, ServiceToken } from './points';
-import type { Registry } from './registry';
+import type { Registry, Undo } from './registry';
 import type { EventRouteInput } from './request';
 
 /** Something a module wants done later: at a timer, when sockets open, when the server stops. */
@@ -44,8 +45,12 @@ export class ModuleScope implements ModuleContext {
   readonly sip: SipServices;
   readonly metrics: Metrics;
   readonly #undo: (() => void)[] = [];
+  readonly #timers = new Set<WheelTimer>();
+  /** What is registered when setup has returned; undefined from then on. */
+  #staged: (() => Undo)[] | undefined = [];
   #onListening: Action[] = [];
   #onStopping: Action[] = [];
+  #retired = false;
   #gone = false;
 
   constructor(
@@ -59,7 +64,7 @@ export class ModuleScope implements ModuleContext {
     this.sip = shared.sip;
     const metrics = shared.metrics.view(name);
     this.metrics = metrics;
-    this.#undo.push(metrics.show());
+    this.#register(() => metrics.show());
   }
 
   async openDatabase(url: string): Promise<Database> {
@@ -69,7 +74,9 @@ export class ModuleScope implements ModuleContext {
 
   provide<T>(point: ExtensionPoint<T>, key: string, item: T): void {
     this.#mustLive();
-    this.#undo.push(this.shared.registry.provide(this.name, point, key, item));
+    const { registry } = this.shared;
+    registry.mayProvide(this.name, point, key);
+    this.#register(() => registry.provide(this.name, point, key, item));
   }
 
   collect<T>(point: ExtensionPoint<T>): ReadonlyMap<string, T> {
@@ -79,7 +86,9 @@ export class ModuleScope implements ModuleContext {
 
   offer<T extends object>(service: ServiceToken<T>, implementation: T): void {
     this.#mustLive();
-    this.#undo.push(this.shared.registry.offer(this.name, service, implementation));
+    const { registry } = this.shared;
+    registry.mayOffer(this.name, service);
+    this.#register(() => registry.offer(this.name, service, implementation));
   }
 
   use<T extends object>(service: ServiceToken<T>): T {
@@ -89,31 +98,25 @@ export class ModuleScope implements ModuleContext {
 
   every(ms: number, fn: Action): void {
     this.#mustLive();
-    const { wheel } = this.sip;
     const run = () => {
-      this.#attempt(fn, 'a timer failed').then(() => {
-        if (!this.#gone) timer = wheel.after(ms, run);
-      });
+      this.#attempt(fn, 'a timer failed').then(() => this.#arm(ms, run));
     };
-    let timer = wheel.after(ms, run);
-    this.#undo.push(() => wheel.cancel(timer));
+    this.#arm(ms, run);
   }
 
   after(ms: number, fn: Action): void {
     this.#mustLive();
-    const { wheel } = this.sip;
-    const undo = () => wheel.cancel(timer);
-    const timer = wheel.after(ms, () => {
-      // A module that calls `after` for ever must not pile up what there is to undo.
-      this.#undo.splice(this.#undo.indexOf(undo), 1);
-      this.#attempt(fn, 'a timer failed');
-    });
-    this.#undo.push(undo);
+    this.#arm(ms, () => void this.#attempt(fn, 'a timer failed'));
+  }
+
+  memoryDatabase(): Database {
+    this.#mustLive();
+    return this.shared.databases.inMemory(this.name);
   }
 
   whenListening(fn: Action): void {
     this.#mustLive();
-    if (this.shared.listening) this.#attempt(fn, 'its start failed');
+    if (this.shared.listening && this.#staged === undefined) this.#attempt(fn, 'its start failed');
     else this.#onListening.push(fn);
   }
 
@@ -145,8 +148,24 @@ export class ModuleScope implements ModuleContext {
     for (const action of actions.toReversed()) await this.#attempt(action, 'its stop failed');
   }
 
+  /** Setup has returned: what it registered counts from now on, and what waits for the sockets runs when they are open. */
+  begin(): void {
+    const staged = this.#staged ?? [];
+    this.#staged = undefined;
+    for (const register of staged) this.#undo.push(register());
+    if (this.shared.listening) this.listening();
+  }
+
+  /** The module has saved its state for the next one: its timers stop, its registrations stay until that has begun. */
+  retire(): void {
+    this.#retired = true;
+    for (const timer of this.#timers) this.sip.wheel.cancel(timer);
+    this.#timers.clear();
+  }
+
   /** Undoes every registration, newest first. The module is gone afterwards. */
   undo(): void {
+    this.retire();
     this.#gone = true;
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {
       try {
@@ -155,6 +174,21 @@ export class ModuleScope implements ModuleContext {
         this.log.error({ err: error }, 'a registration could not be undone');
       }
     }
+  }
+
+  /** While setup runs, a predecessor may still hold what the module provides: it is registered when it takes over. */
+  #register(register: () => Undo): void {
+    if (this.#staged === undefined) this.#undo.push(register());
+    else this.#staged.push(register);
+  }
+
+  #arm(ms: number, fn: () => void): void {
+    if (this.#retired) return;
+    const timer = this.sip.wheel.after(ms, () => {
+      this.#timers.delete(timer);
+      fn();
+    });
+    this.#timers.add(timer);
   }
 
   async #attempt(action: Action, failure: string): Promise<void> {

@@ -1,0 +1,57 @@
+// Owns the handle through which modules hold a database: it stays the same while its driver is reloaded underneath.
+import type { Change, Database, Outcome, Row, Select, Table } from '../db/database';
+import { Gate } from './gate';
+
+/** How long changes and reads in flight may take to finish before a driver gives way, in ms. */
+const settleLimit = 5000;
+
+export class DatabaseHandle implements Database {
+  readonly #gate = new Gate();
+  readonly #tables = new Map<string, Table>();
+  #current: Database;
+
+  constructor(database: Database) {
+    this.#current = database;
+  }
+
+  get url(): string {
+    return this.#current.url;
+  }
+
+  async prepare(tables: readonly Table[]): Promise<void> {
+    await this.#gate.pass(() => this.#current.prepare(tables));
+    for (const table of tables) this.#tables.set(table.name, table);
+  }
+
+  async select(queries: readonly Select[]): Promise<Row[][]> {
+    return this.#gate.pass(() => this.#current.select(queries));
+  }
+
+  async commit(change: Change): Promise<Outcome> {
+    return this.#gate.pass(() => this.#current.commit(change));
+  }
+
+  async close(): Promise<void> {
+    await this.#current.close();
+  }
+
+  /**
+   * Goes over to another opening of the same database. What is in flight finishes on the old one, what comes meanwhile waits;
+   * the old one is closed when the new one is in use. When it cannot be, everything stays as it was.
+   * @throws what `open` throws; RollcallError when what is in flight does not finish
+   */
+  async reopen(open: () => Promise<Database>): Promise<void> {
+    const next = await open();
+    try {
+      await next.prepare([...this.#tables.values()]);
+      await this.#gate.close(settleLimit, 'the database');
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    const old = this.#current;
+    this.#current = next;
+    this.#gate.open();
+    await old.close();
+  }
+}
