@@ -26,6 +26,13 @@ export interface ClientTransaction {
   readonly branch: string;
   /** Forgets it: no more retransmissions, no callback. */
   cancel(): void;
+  /**
+   * Takes the outcome away from who asked for it: it is kept until somebody calls `adopt`. A module that is reloaded hands
+   * its requests in flight over so.
+   */
+  park(): void;
+  /** Takes the outcome from now on; one that is kept is told soon. */
+  adopt(onFinal: (outcome: ClientOutcome) => void): void;
 }
 
 /** All client transactions: one map by branch, and for each at most one timer of the wheel at a time. */
@@ -136,25 +143,31 @@ export class ClientTransactions {
     this.#send(call);
   }
 
-  #finish(call: Call, outcome: ClientOutcome): void {
-    if (!this.#pending.has(call.branch)) return;
-    this.forget(call);
+  /** @internal */
+  tell(call: Call, outcome: ClientOutcome): void {
     try {
-      call.onFinal(outcome);
+      call.end(outcome);
     } catch (error) {
       this.#log.error({ err: error, branch: call.branch }, 'taking the outcome of a request failed');
     }
+  }
+
+  #finish(call: Call, outcome: ClientOutcome): void {
+    if (!this.#pending.has(call.branch)) return;
+    this.forget(call);
+    this.tell(call, outcome);
   }
 }
 
 /** @internal A request under way, with what the table needs to know of it. */
 export class Call implements ClientTransaction {
   readonly flow: Flow;
-  readonly onFinal: (outcome: ClientOutcome) => void;
   timer: WheelTimer | undefined;
   interval = 0;
   proceeding = false;
   readonly #table: ClientTransactions;
+  #onFinal: ((outcome: ClientOutcome) => void) | undefined;
+  #kept: ClientOutcome | undefined;
 
   constructor(
     table: ClientTransactions,
@@ -165,11 +178,30 @@ export class Call implements ClientTransaction {
   ) {
     this.#table = table;
     this.flow = request.flow;
-    this.onFinal = (outcome) => request.onFinal(outcome);
+    this.#onFinal = (outcome) => request.onFinal(outcome);
   }
 
   cancel(): void {
     this.#table.forget(this);
+    this.#kept = undefined;
+    this.#onFinal = undefined;
+  }
+
+  park(): void {
+    this.#onFinal = undefined;
+  }
+
+  adopt(onFinal: (outcome: ClientOutcome) => void): void {
+    this.#onFinal = onFinal;
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept) setImmediate(() => this.#table.tell(this, kept));
+  }
+
+  /** Tells the outcome, or keeps it. */
+  end(outcome: ClientOutcome): void {
+    if (this.#onFinal) this.#onFinal(outcome);
+    else this.#kept = outcome;
   }
 
   /** Whether the request has this method: read from its first bytes, which nobody needs before a response comes. */
