@@ -24,6 +24,8 @@ export interface CompiledFiles {
   readonly main: string;
   readonly files: ReadonlyMap<string, CompiledFile>;
   readonly positions: Positions;
+  /** What all files together name of modules, by module; `*` when a module is taken whole. */
+  readonly uses: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** What vm2 can read. */
@@ -75,7 +77,7 @@ export async function compileFiles(
     const positions = new Positions();
     const files = new Map<string, CompiledFile>();
     for (const source of sources.values()) files.set(source.name, await emit(source, positions));
-    return { files: { main, files, positions }, problems };
+    return { files: { main, files, positions, uses: usesOf(sources.values()) }, problems };
   } finally {
     compiling--;
     setTimeout(stopWhenIdle, idleTime).unref();
@@ -135,6 +137,14 @@ async function readSource(
   complainOfNames(program, complain);
   const links = readLinks(program, importable, complain);
   return { name, path, code: result.code, origin, program, arrows, links, imports: new Map() };
+}
+
+function usesOf(sources: Iterable<SourceFile>): Map<string, Set<string>> {
+  const uses = new Map<string, Set<string>>();
+  for (const { links } of sources) {
+    for (const [module, names] of links.uses) uses.set(module, new Set([...(uses.get(module) ?? []), ...names]));
+  }
+  return uses;
 }
 
 /** Top-level await would make loading wait; the names of the instruments are taken. */

@@ -31,6 +31,8 @@ export interface Links {
   readonly exports: ReadonlySet<string>;
   /** The specifiers of `export * from`. */
   readonly exportsAll: readonly string[];
+  /** Functions of modules that it names, by module; `*` when it takes a module whole. */
+  readonly uses: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Whether a specifier names a file of the script, not a module of the server. */
@@ -44,16 +46,28 @@ export function readLinks(program: Program, importable: Importable, complain: Co
   const names: LocalImport[] = [];
   const exports = new Set<string>();
   const exportsAll: string[] = [];
+  const uses = new Map<string, Set<string>>();
+  const use = (module: string, name: string) => {
+    const known = uses.get(module);
+    if (known === undefined) uses.set(module, new Set([name]));
+    else known.add(name);
+  };
   for (const node of program.body) {
     if (node.type === 'ImportDeclaration') {
       const from = String(node.source.value);
       if (isLocal(from)) files.set(from, node.source);
       else if (!checkModule(from, node.source, importable, complain)) continue;
       for (const specifier of node.specifiers) {
-        if (specifier.type === 'ImportNamespaceSpecifier') continue;
+        if (specifier.type === 'ImportNamespaceSpecifier') {
+          if (!isLocal(from)) use(from, '*');
+          continue;
+        }
         const imported = specifier.type === 'ImportDefaultSpecifier' ? defaultOf(specifier) : specifier.imported;
         if (isLocal(from)) names.push({ from, imported, local: specifier.local.name });
-        else checkFunction(from, imported, importable, complain);
+        else {
+          checkFunction(from, imported, importable, complain);
+          use(from, nameOf(imported));
+        }
       }
     } else if (node.type === 'ExportNamedDeclaration') {
       const from = node.source === null || node.source === undefined ? undefined : String(node.source.value);
@@ -65,7 +79,10 @@ export function readLinks(program: Program, importable: Importable, complain: Co
         exports.add(nameOf(specifier.exported));
         if (from === undefined) continue;
         if (isLocal(from)) names.push({ from, imported: specifier.local, local: undefined });
-        else checkFunction(from, specifier.local, importable, complain);
+        else {
+          checkFunction(from, specifier.local, importable, complain);
+          use(from, nameOf(specifier.local));
+        }
       }
       if (node.declaration?.type === 'VariableDeclaration') {
         for (const { id } of node.declaration.declarations) for (const name of boundNames(id)) exports.add(name);
@@ -79,11 +96,14 @@ export function readLinks(program: Program, importable: Importable, complain: Co
       if (node.exported) exports.add(nameOf(node.exported));
       else if (isLocal(from)) exportsAll.push(from);
       if (isLocal(from)) files.set(from, node.source);
-      else checkModule(from, node.source, importable, complain);
+      else {
+        checkModule(from, node.source, importable, complain);
+        use(from, '*');
+      }
     }
   }
   complainOfLoaders(program, complain);
-  return { files, names, exports, exportsAll };
+  return { files, names, exports, exportsAll, uses };
 }
 
 /**

@@ -62,6 +62,38 @@ export class Script implements Whereabouts {
     return this.#loaded.eventRoutes.includes(name);
   }
 
+  /**
+   * Why these functions could not take the place of a module's, for this script: one that it calls is missing, or is to be
+   * called in another way. Undefined when they can: calls find them by name, and the script stays as it is.
+   */
+  refuses(module: string, functions: Readonly<Record<string, ScriptFunction>>): string | undefined {
+    const uses = this.#compiled.uses.get(module);
+    if (uses === undefined) return undefined;
+    for (const known of this.#outlines) {
+      if (known.module !== module || !(uses.has(known.name) || uses.has('*'))) continue;
+      const next = functions[known.name];
+      if (next === undefined) return `${module} has no function ${known.name} any more, and ${this.main} calls it`;
+      const fits =
+        next.waits === known.waits &&
+        known.args.every(
+          (arg, i) => next.args[i]?.type === arg.type && (next.args[i]?.optional ?? false) === arg.optional,
+        ) &&
+        next.args.slice(known.args.length).every((arg) => arg.optional === true);
+      if (!fits) return `${module} declares ${known.name} in another way, and ${this.main} calls it as it was`;
+    }
+    return undefined;
+  }
+
+  /** Whether another script is made of the same code and calls the same functions. */
+  isLike(other: Script): boolean {
+    const own = [...this.#compiled.files.values()];
+    return (
+      own.length === other.#compiled.files.size &&
+      own.every(({ name, code }) => other.#compiled.files.get(name)?.code === code) &&
+      JSON.stringify(this.#outlines) === JSON.stringify(other.#outlines)
+    );
+  }
+
   /** Runs that have not ended. */
   get inFlight(): number {
     return this.#runs.size;
