@@ -48,6 +48,8 @@ export type Handling = 'block' | 'confirm' | 'polite-block' | 'allow';
 export interface View {
   /** Canonical and short. */
   readonly key: string;
+  /** Nothing at all: the document is the package's "nothing there", whatever the presentity publishes. */
+  readonly grantsNothing: boolean;
 }
 
 export interface RuleInput {

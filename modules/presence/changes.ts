@@ -17,7 +17,9 @@ export type ResourceChange =
   | { readonly kind: 'authorise'; readonly watcher: AuthorisedWatcher }
   | { readonly kind: 'forget'; readonly watcher: AuthorisedWatcher }
   /** Documents go out to all watchers, or to all watcherinfo subscribers: every such dialog's CSeq may rise by one. */
-  | { readonly kind: 'fan-out'; readonly winfo: boolean };
+  | { readonly kind: 'fan-out'; readonly winfo: boolean }
+  /** Time changes permissions next at unix second `at`, or never (Infinity). */
+  | { readonly kind: 'review'; readonly at: number };
 
 /** Who is to be told after the commit. */
 export type Notice =
@@ -92,6 +94,7 @@ export function applyChanges(resource: Resource, changes: readonly ResourceChang
         break;
       case 'authorise':
         resource.watchers.set(change.watcher.watcher, change.watcher);
+        resource.dueAt = Math.min(resource.dueAt, change.watcher.expires);
         break;
       case 'forget':
         resource.watchers.delete(change.watcher.watcher);
@@ -99,6 +102,10 @@ export function applyChanges(resource: Resource, changes: readonly ResourceChang
       case 'fan-out':
         if (change.winfo) resource.winfoFanouts++;
         else resource.fanouts++;
+        break;
+      case 'review':
+        resource.reviewAt = change.at;
+        resource.dueAt = Math.min(resource.dueAt, change.at);
         break;
     }
   }

@@ -10,7 +10,6 @@ import {
   type ResourceChange,
   type Surroundings,
 } from './changes';
-import { decideExpiry } from './decide/expire';
 import { isEmpty, nextExpiry, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
 
@@ -45,6 +44,12 @@ interface DoorOptions {
   readonly log: Logger;
   /** Number of stripes: `lock_set_size`. */
   readonly stripes: number;
+  /** What time has done to the resource, to be decided before anything else. */
+  readonly expire: Decide;
+  /** What the decisions of a turn mean for the permissions of running subscriptions. */
+  readonly review: Decide;
+  /** When permissions may change by time alone: unix seconds, or Infinity. */
+  reviewAt(resource: Resource): number;
   /** Told after each commit, with what was changed and who is to be notified. */
   onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void;
 }
@@ -205,9 +210,10 @@ export class Door {
   private decideAll(resource: Resource, operations: readonly Operation[]): Draft {
     const draft: Draft = { resource, taken: [], changes: [], notices: [] };
     if (resource.dueAt <= this.around.now / 1000) {
-      take(draft, decideExpiry(resource, this.around));
+      take(draft, this.options.expire(resource, this.around));
       resource.dueAt = nextExpiry(resource);
     }
+    take(draft, this.options.review(resource, this.around));
     for (const operation of operations) {
       try {
         const decision = operation.decide(resource, this.around);
@@ -217,6 +223,9 @@ export class Door {
         operation.failed(error);
       }
     }
+    take(draft, this.options.review(resource, this.around));
+    const at = this.options.reviewAt(resource);
+    if (at !== resource.reviewAt) take(draft, { changes: [{ kind: 'review', at }], notices: [] });
     return draft;
   }
 

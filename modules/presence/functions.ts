@@ -1,9 +1,8 @@
 // Owns the declarations of the functions that routing scripts import from presence.
 import { RollcallError, type RoutedRequest, type ScriptArg, type ScriptFunction } from '../../core/api';
 import { type Decide, isWatched } from './changes';
-import { reauthorise, tellEverybody } from './decide/authorise';
+import { tellEverybody } from './decide/authorise';
 import { canonical, type Handlers } from './handlers';
-import { permissionOf } from './permission';
 import type { Presence } from './presence';
 import { keyOfUri, type ResourceKey } from './resource';
 
@@ -12,7 +11,7 @@ const uri: ScriptArg = { name: 'uri', type: 'string', doc: 'The presentity.' };
 const event: ScriptArg = { name: 'event', type: 'string', doc: 'The event package, without .winfo.' };
 
 /** Kamailio's numbers, as `pres_auth_status` answers them. */
-const authNumbers = { active: 1, pending: 2, terminated: 3, waiting: 4 } as const;
+const authNumbers = { active: 1, pending: 2, rejected: 3, waiting: 4 } as const;
 
 export function scriptFunctions(presence: Presence, handlers: Handlers): Record<string, ScriptFunction> {
   return {
@@ -51,8 +50,9 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
       call: (watcher, of) =>
         presence.door.look(keyOf(presence, of, 'presence'), (resource) => {
           const who = canonical(String(watcher));
-          const record = resource.watchers.get(who)?.status;
-          return authNumbers[record ?? permissionOf(resource, who, false, presence.settings.forceActive)];
+          const { status } = presence.permissions.of(resource, who, false);
+          if (status === 'pending' && resource.watchers.get(who)?.status === 'waiting') return authNumbers.waiting;
+          return authNumbers[status];
         }),
     },
     pres_refresh_watchers: {
@@ -66,7 +66,7 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
       waits: true,
       call: async (of, name) => {
         const key = keyOf(presence, of, name);
-        await through(presence, key, authorising(presence), true);
+        await through(presence, key, presence.applyPermissions, true);
         return through(presence, key, tellEverybody, false);
       },
     },
@@ -75,15 +75,9 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
       args: [uri, event],
       returns: 'boolean',
       waits: true,
-      call: (of, name) => through(presence, keyOf(presence, of, name), authorising(presence), true),
+      call: (of, name) => through(presence, keyOf(presence, of, name), presence.applyPermissions, true),
     },
   };
-}
-
-function authorising(presence: Presence): Decide {
-  return reauthorise((resource, watcher, winfo) =>
-    permissionOf(resource, watcher, winfo, presence.settings.forceActive),
-  );
 }
 
 function through(presence: Presence, key: ResourceKey, decide: Decide, fresh: boolean): Promise<boolean> {

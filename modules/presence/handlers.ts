@@ -11,8 +11,7 @@ import {
 } from '../../core/api';
 import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
-import { decideSubscribe } from './decide/subscribe';
-import { permissionOf } from './permission';
+import { type Authorise, decideSubscribe } from './decide/subscribe';
 import type { Presence } from './presence';
 import { readPublish } from './request/publish';
 import { readSubscribe, type SubscribeRequest } from './request/subscribe';
@@ -58,17 +57,11 @@ export class Handlers {
   }
 
   private deciding(subscribed: SubscribeRequest): Decide {
-    const { maxSubscriptions, forceActive } = this.presence.settings;
+    const { permissions, settings, waitingTime } = this.presence;
+    const { maxSubscriptions } = settings;
+    const authorise: Authorise = (resource, watcher, winfo) => permissions.of(resource, watcher, winfo);
     return (resource, around) =>
-      decideSubscribe(
-        resource,
-        subscribed,
-        {
-          maxSubscriptions,
-          authorise: (of, watcher, winfo) => permissionOf(of, watcher, winfo, forceActive),
-        },
-        around,
-      );
+      decideSubscribe(resource, subscribed, { maxSubscriptions, waitingTime, authorise }, around);
   }
 
   /** The tag that the script put into AVP `totag_avpid`, else one of our own, put there for the script to read. */

@@ -1,6 +1,6 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
 import { defineModule, openMemoryDatabase, RollcallError } from '../../core/api';
-import { eventPackages, watcherinfoFormats } from './api';
+import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
 import { params } from './params';
@@ -33,6 +33,7 @@ export default defineModule({
       log: ctx.log,
       events: ctx.collect(eventPackages),
       watcherinfo: ctx.collect(watcherinfoFormats),
+      rules: ctx.collect(ruleFormats),
       replied: (input) => {
         if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, input);
       },

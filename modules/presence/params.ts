@@ -107,6 +107,14 @@ export const params = declareParams({
     live: true,
     doc: 'How many subscriptions one watcher may have to one presentity and package; one more is answered 403. Phones that restart leave old ones behind until these expire.',
   },
+  waiting_subs_daysno: {
+    type: 'integer',
+    default: 3,
+    min: 0,
+    max: 30,
+    live: true,
+    doc: 'Days for which a watcher whose subscription ended before the presentity decided is remembered, and named in watcherinfo as waiting (RFC 3857 §4.7.1).',
+  },
   cache_size: {
     type: 'integer',
     default: 200_000,

@@ -1,17 +1,159 @@
-// Owns who may watch: everybody at once with `force_active`, else only whom the presentity has let in.
-import type { Resource, SubscriptionStatus } from './resource';
+// Owns who may see what: everybody everything with `force_active`, else what the presentity's rules say at this moment.
+import type { Clock, Logger } from '../../core/api';
+import type { CompiledRules, EventPackage, RuleFormat, RuleOutcome, View } from './api';
+import { closed, everything, type Resource, type RulesDocument } from './resource';
 
-/**
- * The status of a new subscription. With `force_active` it is active. Otherwise a presentity's own watcherinfo is active
- * (RFC 3857 §3.4) and everything else waits for the presentity's word: no document is no permission, and a document is
- * never read as more than it says.
- */
-export function permissionOf(
-  resource: Resource,
-  watcher: string,
-  winfo: boolean,
-  forceActive: boolean,
-): SubscriptionStatus {
-  if (forceActive) return 'active';
-  return winfo && watcher === resource.key.uri ? 'active' : 'pending';
+export interface Permission {
+  /** `rejected`: the subscription ends, or never begins. */
+  readonly status: 'active' | 'pending' | 'rejected';
+  /** What may be seen, by name: `everything`, `closed`, or the key of `transformation`. Stored with the subscription. */
+  readonly view: string;
+  /** Undefined when the document goes out as it is, or nothing of it. */
+  readonly transformation: View | undefined;
+}
+
+interface PermissionsOptions {
+  readonly formats: ReadonlyMap<string, RuleFormat>;
+  readonly events: ReadonlyMap<string, EventPackage>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  forceActive(): boolean;
+}
+
+/** What was worked out for a resource, as long as its circumstances are the same. */
+interface Worked {
+  readonly document: RulesDocument | undefined;
+  readonly format: RuleFormat | undefined;
+  /** Undefined: there are none, or none that can be read. */
+  readonly rules: CompiledRules | undefined;
+  circumstances: Circumstances;
+  readonly byWatcher: Map<string, Permission>;
+  /** The permissions of running subscriptions have been looked at under these circumstances. */
+  applied: boolean;
+}
+
+interface Circumstances {
+  readonly publications: string;
+  readonly sphere: string | undefined;
+  /** Unix seconds: time alone changes nothing before. */
+  readonly until: number;
+}
+
+const granted: Permission = { status: 'active', view: everything, transformation: undefined };
+const pending: Permission = { status: 'pending', view: closed, transformation: undefined };
+const rejected: Permission = { status: 'rejected', view: closed, transformation: undefined };
+const politelyBlocked: Permission = { status: 'active', view: closed, transformation: undefined };
+
+export class Permissions {
+  private readonly worked = new WeakMap<Resource, Worked>();
+
+  constructor(private readonly options: PermissionsOptions) {}
+
+  /**
+   * What the presentity allows a watcher now. Watcherinfo is for the presentity itself (RFC 3857 §3.4). No document, or one
+   * that cannot be read: pending. A document in which no rule matches: rejected (RFC 5025 §3.2.1, the default is block).
+   */
+  of(resource: Resource, watcher: string, winfo: boolean): Permission {
+    if (this.options.forceActive()) return granted;
+    if (winfo) return watcher === resource.key.uri ? granted : rejected;
+    const worked = this.workedOut(resource);
+    const known = worked.byWatcher.get(watcher);
+    if (known) return known;
+    const permission = worked.rules ? permissionOf(this.evaluate(resource, watcher, worked.rules)) : pending;
+    worked.byWatcher.set(watcher, permission);
+    return permission;
+  }
+
+  /** What the rules say of a watcher, with their reasons; undefined when there are none that can be read. */
+  outcome(resource: Resource, watcher: string): RuleOutcome | undefined {
+    const { rules } = this.workedOut(resource);
+    return rules && this.evaluate(resource, watcher, rules);
+  }
+
+  /**
+   * Whether permissions may differ from those that running subscriptions have: the resource was just read, a rule began or
+   * ended, the presentity went to another sphere. True once for each such change.
+   */
+  haveMoved(resource: Resource): boolean {
+    const worked = this.workedOut(resource);
+    const moved = !worked.applied;
+    worked.applied = true;
+    return moved;
+  }
+
+  /** Unix seconds at which permissions may change by time alone, or Infinity. */
+  nextChange(resource: Resource): number {
+    return this.options.forceActive() ? Number.POSITIVE_INFINITY : this.workedOut(resource).circumstances.until;
+  }
+
+  private evaluate(resource: Resource, watcher: string, rules: CompiledRules): RuleOutcome {
+    const { sphere } = this.workedOut(resource).circumstances;
+    return rules.evaluate({ watcher, now: this.options.clock.now() / 1000, sphere });
+  }
+
+  private workedOut(resource: Resource): Worked {
+    const format = this.options.formats.get(resource.key.event);
+    let worked = this.worked.get(resource);
+    if (!worked || worked.document !== resource.rules || worked.format !== format) {
+      const rules = this.compile(resource, format);
+      const circumstances = this.circumstances(resource, rules);
+      worked = { document: resource.rules, format, rules, circumstances, byWatcher: new Map(), applied: false };
+      this.worked.set(resource, worked);
+    } else if (worked.rules && this.isOver(resource, worked.circumstances)) {
+      const before = worked.circumstances;
+      worked.circumstances = this.circumstances(resource, worked.rules);
+      if (before.sphere !== worked.circumstances.sphere || before.until !== worked.circumstances.until) {
+        worked.byWatcher.clear();
+        worked.applied = false;
+      }
+    }
+    return worked;
+  }
+
+  private compile({ rules, key }: Resource, format: RuleFormat | undefined): CompiledRules | undefined {
+    if (!rules || this.options.forceActive()) return undefined;
+    const compiled = format?.compile(rules.body) ?? { ok: false, reason: 'no module reads rules of this package' };
+    const about = { presentity: key.uri, document: rules.name };
+    if (!compiled.ok) {
+      this.options.log.warn(
+        { ...about, reason: compiled.reason },
+        'a rules document cannot be used: watchers are pending',
+      );
+      return undefined;
+    }
+    for (const warning of compiled.warnings) this.options.log.warn({ ...about, warning }, 'a rules document is odd');
+    return compiled.rules;
+  }
+
+  private isOver(resource: Resource, circumstances: Circumstances): boolean {
+    return this.options.clock.now() / 1000 >= circumstances.until || published(resource) !== circumstances.publications;
+  }
+
+  private circumstances(resource: Resource, rules: CompiledRules | undefined): Circumstances {
+    const documents = [...resource.publications.values()].map((publication) => publication.document);
+    const sphere = rules && this.options.events.get(resource.key.event)?.sphere?.(documents);
+    const until = rules?.nextChange(this.options.clock.now() / 1000) ?? Number.POSITIVE_INFINITY;
+    return { publications: published(resource), sphere, until };
+  }
+}
+
+/** Stands for the contents that are published: a refresh leaves it. */
+function published(resource: Resource): string {
+  let text = '';
+  for (const { document } of resource.publications.values()) text += `${document.sequence} `;
+  return text;
+}
+
+function permissionOf({ handling, view }: RuleOutcome): Permission {
+  switch (handling) {
+    case 'allow':
+      if (view.grantsNothing) return politelyBlocked;
+      return view.key === everything ? granted : { status: 'active', view: view.key, transformation: view };
+    case 'polite-block':
+      return politelyBlocked;
+    case 'confirm':
+      return pending;
+    default:
+      return rejected;
+  }
 }

@@ -9,13 +9,17 @@ import {
   type Random,
   type SipServices,
 } from '../../core/api';
-import type { EventPackage, WatcherinfoFormat } from './api';
+import type { EventPackage, RuleFormat, WatcherinfoFormat } from './api';
 import { ResourceCache } from './cache';
-import type { Decide } from './changes';
+import { type Decide, nothing } from './changes';
+import { reauthorise } from './decide/authorise';
+import { decideExpiry } from './decide/expire';
+import { dropSubscription } from './decide/subscribe';
 import { Door } from './door';
 import { Expiry } from './expiry';
 import { Notifier } from './notify/notifier';
 import type { params } from './params';
+import { Permissions } from './permission';
 import type { Packages } from './request/common';
 import type { ResourceKey } from './resource';
 import { Settling } from './settle';
@@ -33,6 +37,7 @@ export interface EngineOptions {
   readonly log: Logger;
   readonly events: ReadonlyMap<string, EventPackage>;
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
+  readonly rules: ReadonlyMap<string, RuleFormat>;
   readonly replied: ((input: EventRouteInput) => void) | undefined;
 }
 
@@ -50,6 +55,9 @@ export class Presence {
   readonly store: Store;
   readonly expiry: Expiry;
   readonly notifier: Notifier;
+  readonly permissions: Permissions;
+  /** Brings running subscriptions to what the presentity allows now. */
+  readonly applyPermissions: Decide;
   private readonly settling: Settling;
   private nextSweep = 0;
   private resumed = false;
@@ -61,6 +69,14 @@ export class Presence {
     this.settings = settings;
     this.packages = { events: options.events, watcherinfo: options.watcherinfo };
     this.store = new Store(database, schemaOf(settings));
+    this.permissions = new Permissions({
+      formats: options.rules,
+      events: options.events,
+      clock,
+      log,
+      forceActive: () => this.settings.forceActive,
+    });
+    this.applyPermissions = reauthorise((resource, watcher, winfo) => this.permissions.of(resource, watcher, winfo));
     const cache = new ResourceCache(
       settings.cacheSize,
       ({ key }) => this.notifier.isBusy(key) || this.settling.waits(key),
@@ -72,7 +88,10 @@ export class Presence {
       log,
       events: options.events,
       watcherinfo: options.watcherinfo,
+      permission: (resource, watcher) => this.permissions.of(resource, watcher, false),
       change: (key, decide) => this.change(key, decide),
+      drop: (key, failed) =>
+        this.change(key, (resource, around) => dropSubscription(resource, failed, this.waitingTime, around)),
       onQuiet: (key) => {
         if (cache.peek(key.id)) this.settling.note(key);
         else this.notifier.forget(key);
@@ -92,12 +111,22 @@ export class Presence {
       random,
       log,
       stripes: settings.lockSetSize,
+      expire: (resource, around) => decideExpiry(resource, this.waitingTime, around),
+      review: (resource, around) =>
+        this.permissions.haveMoved(resource) ? this.applyPermissions(resource, around) : nothing,
+      reviewAt: (resource) =>
+        resource.subscriptions.size > 0 ? this.permissions.nextChange(resource) : Number.POSITIVE_INFINITY,
       onStored: (resource, changes, notices) => {
         this.expiry.schedule(resource.key, resource.dueAt);
         this.notifier.stored(resource, changes, notices);
       },
     });
     this.expiry = new Expiry({ door: this.door, store: this.store, clock, log });
+  }
+
+  /** Seconds. */
+  get waitingTime(): number {
+    return this.settings.waitingSubsDaysno * 86_400;
   }
 
   /** Ends what ended while the server was down, and sends what the last run owed. @throws DatabaseUnavailable */

@@ -60,6 +60,8 @@ export interface Subscription {
   readonly expires: number;
   readonly status: SubscriptionStatus;
   readonly reason: string;
+  /** What it may see, as `Permission.view` names it: who has the same gets the same document. */
+  readonly view: string;
   readonly remoteCseq: number;
   /** With `fanoutsAt` the highest CSeq a NOTIFY may have used, see `cseqCeiling`. */
   readonly localCseq: number;
@@ -75,6 +77,18 @@ export interface AuthorisedWatcher {
   readonly reason: string;
   /** Unix seconds. */
   readonly insertedTime: number;
+  /** Unix seconds at which nobody waits for the presentity's word any more; Infinity unless the watcher is `waiting`. */
+  readonly expires: number;
+  /** Opaque id in watcherinfo documents, and the name to show, of the last subscription. */
+  readonly watcherId: string;
+  readonly displayName: string;
+}
+
+/** A presentity's rules document as it is stored. */
+export interface RulesDocument {
+  /** `doc_uri`, for warnings. */
+  readonly name: string;
+  readonly body: Buffer;
 }
 
 /** What changes in memory only after the commit that brings it. */
@@ -98,8 +112,10 @@ export interface Resource extends Stored {
   /** Derived from `subscriptions`: how many each watcher has, and how many are for watcherinfo. */
   readonly watching: Map<string, number>;
   winfoSubscriptions: number;
-  /** Whether the presentity has a pres-rules document. */
-  hasRules: boolean;
+  /** The presentity's pres-rules document; undefined when it has none. */
+  rules: RulesDocument | undefined;
+  /** Unix seconds at which a rule begins or ends, or Infinity. */
+  reviewAt: number;
   /** Unix seconds: no record ends before; it may be earlier than the first end. */
   dueAt: number;
 }
@@ -132,7 +148,8 @@ export function emptyResource(key: ResourceKey): Resource {
     watchers: new Map(),
     watching: new Map(),
     winfoSubscriptions: 0,
-    hasRules: false,
+    rules: undefined,
+    reviewAt: Number.POSITIVE_INFINITY,
     dueAt: Number.POSITIVE_INFINITY,
   };
 }
@@ -180,16 +197,31 @@ function watchingKey(watcher: string, winfo: boolean): string {
  * A NOTIFY takes at most one number for each, so after a crash the next number is above all that were sent (RFC 3261 §12.2.1.1).
  */
 export function cseqCeiling(resource: Resource, subscription: Subscription): number {
-  return subscription.localCseq + counterOf(resource, subscription.winfo) - subscription.fanoutsAt;
+  return subscription.localCseq + fanoutsSince(resource, subscription);
 }
 
 /**
  * How many watcherinfo documents committed state allows a dialog's NOTIFYs to have carried. It rises with `cseqCeiling`, but
- * not while the subscription is pending: such NOTIFYs have no body, and the first document has version 0 (RFC 3858 §4.1).
+ * a NOTIFY of its own while it is pending has no body, so that the first document has version 0 (RFC 3858 §4.1).
  */
 export function documentCeiling(resource: Resource, subscription: Subscription): number {
-  const sinceThen = counterOf(resource, subscription.winfo) - subscription.fanoutsAt;
-  return subscription.version + (subscription.status === 'active' ? sinceThen : 0);
+  return subscription.version + fanoutsSince(resource, subscription);
+}
+
+function fanoutsSince(resource: Resource, subscription: Subscription): number {
+  return followsState(subscription) ? counterOf(resource, subscription.winfo) - subscription.fanoutsAt : 0;
+}
+
+/** The view of everybody under `force_active`, and of a polite block. */
+export const everything = 'everything';
+export const closed = 'closed';
+
+/**
+ * Whether a change of state is anything to this dialog. One that may not know of it has no part in its counter either: a gap
+ * in the CSeqs after a restart would tell that the presentity is alive.
+ */
+export function followsState({ status, view }: Subscription): boolean {
+  return status === 'active' && view !== closed;
 }
 
 /** The counter that moves this kind of subscription. */
@@ -202,10 +234,11 @@ export function isEmpty(resource: Resource): boolean {
   return resource.publications.size === 0 && resource.subscriptions.size === 0 && resource.watchers.size === 0;
 }
 
-/** The earliest moment (unix seconds) at which a record ends, or Infinity. */
+/** The earliest moment (unix seconds) at which a record ends or a rule begins or ends, or Infinity. */
 export function nextExpiry(resource: Resource): number {
-  let next = Number.POSITIVE_INFINITY;
+  let next = resource.reviewAt;
   for (const publication of resource.publications.values()) next = Math.min(next, publication.expires);
   for (const subscription of resource.subscriptions.values()) next = Math.min(next, subscription.expires);
+  for (const watcher of resource.watchers.values()) next = Math.min(next, watcher.expires);
   return next;
 }

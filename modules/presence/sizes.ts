@@ -17,4 +17,5 @@ export const sizes = {
   displayName: 255,
   watcherId: 32,
   contentType: 64,
+  view: 128,
 } as const;

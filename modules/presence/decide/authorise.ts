@@ -1,28 +1,43 @@
-// Owns what happens to running subscriptions when permissions or state are to be looked at again.
+// Owns what happens to running subscriptions and waiting watchers when permissions or state are to be looked at again.
+import type { WatcherEntry } from '../api';
 import type { Decide, Notice, ResourceChange } from '../changes';
 import { isWatched } from '../changes';
-import type { Resource, SubscriptionStatus } from '../resource';
-import { restate, withOwnEvent } from './subscribe';
-import { tellWatcherinfo } from './watcherinfo';
+import { followsState, type Resource } from '../resource';
+import { type Authorise, restate, withOwnEvent } from './subscribe';
+import { tellWatcherinfo, waitingEntry } from './watcherinfo';
 
-/** What a presentity allows a watcher. */
-export type Authorise = (resource: Resource, watcher: string, winfo: boolean) => SubscriptionStatus;
-
-/** Applies permissions anew: a subscription whose status changes is told so, and so are the watcherinfo subscribers. */
+/**
+ * Applies permissions anew. A watcher whose status or view changes is notified of it, a watcher that waited is told by
+ * nobody but the presentity learns that it is dealt with, and watcherinfo subscribers are told of both.
+ */
 export function reauthorise(authorise: Authorise): Decide {
   return (resource, around) => {
     const changes: ResourceChange[] = [];
     const notices: Notice[] = [];
-    const told = [];
+    const told: WatcherEntry[] = [];
     for (const previous of resource.subscriptions.values()) {
-      const status = authorise(resource, previous.watcher, previous.winfo);
-      if (status === previous.status) continue;
-      const entry = restate(resource, previous, status, {}, changes, notices, around);
+      const permission = authorise(resource, previous.watcher, previous.winfo);
+      if (permission.status === previous.status && permission.view === previous.view) continue;
+      const entry = restate(resource, previous, permission, {}, changes, notices, around);
       if (entry) told.push(entry);
     }
+    told.push(...settleWaiting(resource, authorise, changes));
     if (told.length > 0) tellWatcherinfo(resource, 'partial', told, changes, notices);
     return { changes, notices };
   };
+}
+
+/** RFC 3857 §4.7.1: a decision ends the waiting. Who was let in subscribes again by itself. */
+function settleWaiting(resource: Resource, authorise: Authorise, changes: ResourceChange[]): WatcherEntry[] {
+  const told: WatcherEntry[] = [];
+  for (const watcher of resource.watchers.values()) {
+    if (watcher.status !== 'waiting') continue;
+    const { status } = authorise(resource, watcher.watcher, false);
+    if (status === 'pending') continue;
+    changes.push({ kind: 'forget', watcher });
+    told.push(waitingEntry(watcher, 'terminated', status === 'active' ? 'approved' : 'rejected'));
+  }
+  return told;
 }
 
 /** Sends every dialog of the resource its state once more, those that wait for permission too. */
@@ -30,7 +45,7 @@ export const tellEverybody: Decide = (resource) => {
   const changes: ResourceChange[] = [];
   const notices: Notice[] = [];
   for (const previous of resource.subscriptions.values()) {
-    if (previous.status === 'active') continue;
+    if (followsState(previous)) continue;
     const subscription = withOwnEvent(resource, previous, {});
     changes.push({ kind: 'subscribe', subscription, replaces: previous });
     notices.push({ to: 'dialog', subscription });

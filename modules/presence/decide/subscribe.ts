@@ -10,6 +10,7 @@ import {
   refuse,
   type Surroundings,
 } from '../changes';
+import type { Permission } from '../permission';
 import type { SubscribeRequest } from '../request/subscribe';
 import {
   counterOf,
@@ -19,15 +20,19 @@ import {
   isSameTarget,
   type Resource,
   type Subscription,
-  type SubscriptionStatus,
   subscriptionCount,
 } from '../resource';
 import { endedEntry, tellWatcherinfo, watcherEntry } from './watcherinfo';
+import { ended, record, waitingRecord } from './watchers';
+
+/** What the presentity allows a watcher at this moment. */
+export type Authorise = (resource: Resource, watcher: string, winfo: boolean) => Permission;
 
 export interface SubscribeSettings {
   readonly maxSubscriptions: number;
-  /** What the presentity allows this watcher. */
-  readonly authorise: (resource: Resource, watcher: string, winfo: boolean) => SubscriptionStatus;
+  /** Seconds for which a watcher that gave up waiting for permission is remembered. */
+  readonly waitingTime: number;
+  readonly authorise: Authorise;
 }
 
 /** Decides a SUBSCRIBE whose structure has been read. */
@@ -39,8 +44,21 @@ export function decideSubscribe(
 ): Decision {
   if (request.inDialog) return decideInDialog(resource, request, settings, around);
   if (request.fault) return refuse(request.fault.status, request.fault.reason, request.fault.headers);
-  const subscription = newSubscription(resource, request, settings, around);
+  const permission = settings.authorise(resource, request.watcher, request.winfo);
+  if (request.winfo && permission.status === 'rejected') return refuse(403, 'Forbidden');
+  const subscription = newSubscription(resource, request, permission, around);
   const answer = accepted(request, request.expires);
+  // RFC 5025 §3.2.1: who is blocked is told so once, and the presentity that somebody tried.
+  if (permission.status === 'rejected') {
+    const changes: ResourceChange[] = [];
+    const notices: Notice[] = [{ to: 'dialog', subscription, ends: 'rejected' }];
+    const known = resource.watchers.get(request.watcher);
+    if (known) changes.push({ kind: 'forget', watcher: known });
+    if (request.expires > 0) {
+      tellWatcherinfo(resource, 'partial', [endedEntry(subscription, 'rejected', around.now)], changes, notices);
+    }
+    return { changes, notices, answer };
+  }
   // RFC 6665 §4.4.3: a fetch gets the state once and leaves nothing behind.
   if (request.expires === 0) {
     return { changes: [], notices: [{ to: 'dialog', subscription, ends: 'timeout' }], answer };
@@ -52,7 +70,7 @@ export function decideSubscribe(
   const changes: ResourceChange[] = [{ kind: 'subscribe', subscription, replaces: undefined }];
   const notices: Notice[] = [{ to: 'dialog', subscription }];
   if (!request.winfo) {
-    if (subscription.status === 'pending') changes.push(pendingRecord(subscription, around));
+    record(resource, subscription, permission, changes, around);
     tellWatcherinfo(resource, 'partial', [watcherEntry(subscription, around.now)], changes, notices);
   }
   return { changes, notices, answer };
@@ -62,12 +80,17 @@ export function decideSubscribe(
  * Drops one subscription whose watcher could not be notified (RFC 6665 §4.2.2): nothing more is sent to it. `failed` is the
  * dialog as it was then; a watcher that has moved since, and said so with a refresh, keeps its subscription.
  */
-export function dropSubscription(resource: Resource, failed: Subscription, around: Surroundings): Decision {
+export function dropSubscription(
+  resource: Resource,
+  failed: Subscription,
+  waitingTime: number,
+  around: Surroundings,
+): Decision {
   const subscription = resource.subscriptions.get(failed.id);
   if (!subscription || !isSameTarget(subscription, failed)) return nothing;
   const changes: ResourceChange[] = [{ kind: 'unsubscribe', subscription }];
   const notices: Notice[] = [];
-  ended(resource, [subscription], changes, notices, around);
+  ended(resource, [subscription], 'timeout', waitingTime, changes, notices, around);
   return { changes, notices };
 }
 
@@ -125,50 +148,61 @@ function decideInDialog(
     const last = withOwnEvent(resource, previous, target);
     changes.push({ kind: 'unsubscribe', subscription: last });
     notices.push({ to: 'dialog', subscription: last, ends: 'timeout' });
-    ended(resource, [last], changes, notices, around);
+    ended(resource, [last], 'timeout', settings.waitingTime, changes, notices, around);
   } else {
     const contentType = request.contentType ?? previous.contentType;
     const changed = { ...target, contentType, expires: endOf(around.now, request.expires) };
-    const status = settings.authorise(resource, previous.watcher, previous.winfo);
-    const entry = restate(resource, previous, status, changed, changes, notices, around);
+    const permission = settings.authorise(resource, previous.watcher, previous.winfo);
+    const entry = restate(resource, previous, permission, changed, changes, notices, around);
     if (entry) tellWatcherinfo(resource, 'partial', [entry], changes, notices);
   }
   return { changes, notices, answer };
 }
 
 /**
- * Stores a running subscription anew, in the status that it has now, and tells its watcher.
+ * Stores a running subscription anew under the permission that it has now, and tells its watcher. One that is not allowed
+ * any more ends: `rejected` by a block; `deactivated` when the presentity has to be asked again, so that the watcher
+ * subscribes anew and is pending then (RFC 3857 §4.7.1 knows no way from active to pending).
  * @returns what the watcherinfo subscribers are to be told: its new status, when it has one
  */
 export function restate(
   resource: Resource,
   previous: Subscription,
-  status: SubscriptionStatus,
+  permission: Permission,
   changed: Partial<Subscription>,
   changes: ResourceChange[],
   notices: Notice[],
   around: Surroundings,
 ): WatcherEntry | undefined {
+  const { status, view } = permission;
+  if (status === 'rejected' || (status === 'pending' && previous.status === 'active')) {
+    const reason = status === 'rejected' ? 'rejected' : 'deactivated';
+    const last = withOwnEvent(resource, previous, changed);
+    changes.push({ kind: 'unsubscribe', subscription: last });
+    notices.push({ to: 'dialog', subscription: last, ends: reason });
+    if (previous.winfo) return undefined;
+    const known = resource.watchers.get(previous.watcher);
+    if (known) changes.push({ kind: 'forget', watcher: known });
+    return endedEntry(last, reason, around.now);
+  }
   const isNews = status !== previous.status;
-  const reason = isNews ? (status === 'active' ? 'approved' : '') : previous.reason;
-  const subscription = withOwnEvent(resource, previous, { ...changed, status, reason });
+  const reason = isNews ? 'approved' : previous.reason;
+  const subscription = withOwnEvent(resource, previous, { ...changed, status, view, reason });
   changes.push({ kind: 'subscribe', subscription, replaces: previous });
   notices.push({ to: 'dialog', subscription });
   if (!isNews || previous.winfo) return undefined;
-  const record = resource.watchers.get(previous.watcher);
-  if (record) changes.push({ kind: 'authorise', watcher: { ...record, status } });
-  else if (status === 'pending') changes.push(pendingRecord(subscription, around));
+  record(resource, subscription, permission, changes, around);
   return watcherEntry(subscription, around.now);
 }
 
 function newSubscription(
   resource: Resource,
   request: SubscribeRequest,
-  settings: SubscribeSettings,
+  permission: Permission,
   around: Surroundings,
 ): Subscription {
   const id = dialogId(request.callId, request.toTag, request.fromTag);
-  const status = settings.authorise(resource, request.watcher, request.winfo);
+  const status = permission.status === 'active' ? 'active' : 'pending';
   // A script that gives every dialog one To tag lets a watcher begin the same dialog twice: its CSeqs go on.
   const former = resource.subscriptions.get(id);
   return {
@@ -182,7 +216,8 @@ function newSubscription(
     remoteUri: request.remoteUri,
     displayName: request.displayName,
     watcher: request.watcher,
-    watcherId: around.token(),
+    // Who waited for permission and asks again is the same watcher to the presentity.
+    watcherId: waitingRecord(resource, request)?.watcherId ?? around.token(),
     contact: request.contact,
     routes: request.routes,
     localContact: request.localContact,
@@ -194,40 +229,12 @@ function newSubscription(
     expires: endOf(around.now, request.expires),
     status,
     reason: '',
+    view: permission.view,
     remoteCseq: request.cseq,
     localCseq: former ? cseqCeiling(resource, former) + 1 : 1,
     fanoutsAt: counterOf(resource, request.winfo),
     version: (former ? documentCeiling(resource, former) : 0) + (status === 'active' ? 1 : 0),
   };
-}
-
-function pendingRecord(subscription: Subscription, around: Surroundings): ResourceChange {
-  const insertedTime = Math.floor(around.now / 1000);
-  return {
-    kind: 'authorise',
-    watcher: { watcher: subscription.watcher, status: 'pending', reason: '', insertedTime },
-  };
-}
-
-/** What the end of subscriptions to the presentity means for its watcherinfo and for what is known of the watchers. */
-export function ended(
-  resource: Resource,
-  subscriptions: readonly Subscription[],
-  changes: ResourceChange[],
-  notices: Notice[],
-  around: Surroundings,
-): void {
-  const watched = subscriptions.filter((subscription) => !subscription.winfo);
-  if (watched.length === 0) return;
-  const ending = new Map<string, number>();
-  for (const { watcher } of watched) ending.set(watcher, (ending.get(watcher) ?? 0) + 1);
-  for (const [watcher, number] of ending) {
-    const record = resource.watchers.get(watcher);
-    if (record && subscriptionCount(resource, watcher, false) === number)
-      changes.push({ kind: 'forget', watcher: record });
-  }
-  const entries = watched.map((subscription) => endedEntry(subscription, 'timeout', around.now));
-  tellWatcherinfo(resource, 'full', entries, changes, notices);
 }
 
 function accepted(request: SubscribeRequest, expires: number): Answer {

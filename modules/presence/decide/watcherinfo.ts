@@ -1,7 +1,7 @@
 // Owns what watcherinfo says of one subscription (RFC 3857 §4.7, RFC 3858 §3).
-import type { WatcherEntry, WatcherEvent } from '../api';
+import type { WatcherEntry, WatcherEvent, WatcherStatus } from '../api';
 import type { Notice, ResourceChange } from '../changes';
-import type { Resource, Subscription } from '../resource';
+import type { AuthorisedWatcher, Resource, Subscription } from '../resource';
 
 /** A live subscription as a `watcher` element, with the event that brought it into its status. */
 export function watcherEntry(subscription: Subscription, now: number): WatcherEntry {
@@ -18,11 +18,23 @@ export function endedEntry(subscription: Subscription, event: WatcherEvent, now:
   return { ...common(subscription, now), status: 'terminated', event };
 }
 
-/** All who watch, for a document with full state. */
+/** A watcher that waits for the presentity's word without a subscription, or has just stopped to. */
+export function waitingEntry(
+  { watcher, watcherId, displayName }: AuthorisedWatcher,
+  status: WatcherStatus = 'waiting',
+  event: WatcherEvent = 'timeout',
+): WatcherEntry {
+  return { uri: watcher, id: watcherId, status, event, ...(displayName === '' ? {} : { displayName }) };
+}
+
+/** All who watch or wait, for a document with full state. */
 export function allWatchers(resource: Resource, now: number): WatcherEntry[] {
   const entries: WatcherEntry[] = [];
   for (const subscription of resource.subscriptions.values()) {
     if (!subscription.winfo) entries.push(watcherEntry(subscription, now));
+  }
+  for (const watcher of resource.watchers.values()) {
+    if (watcher.status === 'waiting') entries.push(waitingEntry(watcher));
   }
   return entries;
 }

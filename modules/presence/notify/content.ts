@@ -2,41 +2,97 @@
 import type { Logger } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { allWatchers } from '../decide/watcherinfo';
-import type { Resource, Subscription } from '../resource';
+import type { Permission } from '../permission';
+import { closed, everything, type Resource, type Subscription } from '../resource';
 import type { Channel } from './channel';
 import { type Content, contentOf, noContent } from './message';
 
+/** The documents of one resource, by the name of the view that they are for. */
+interface Documents {
+  readonly by: EventPackage;
+  /** As composed: what everybody with every permission sees. */
+  readonly whole: Buffer;
+  readonly views: Map<string, Content>;
+}
+
 export class Contents {
   /** With the package that made them: after its module was reloaded they are made anew. */
-  private readonly documents = new WeakMap<Resource, { readonly by: EventPackage; readonly content: Content }>();
+  private readonly documents = new WeakMap<Resource, Documents>();
+  /** What each view showed before the last change. */
+  private readonly former = new WeakMap<Resource, ReadonlyMap<string, Content>>();
 
   constructor(
     private readonly events: ReadonlyMap<string, EventPackage>,
     private readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>,
+    private readonly permission: (resource: Resource, watcher: string) => Permission,
     private readonly log: Logger,
   ) {}
 
   /** The resource's publications have changed. */
   outdated(resource: Resource): void {
+    const documents = this.documents.get(resource);
+    if (documents) this.former.set(resource, documents.views);
     this.documents.delete(resource);
   }
 
-  /** The resource's document, composed at the first call after a change. */
-  document(resource: Resource): Content {
-    const by = this.events.get(resource.key.event);
-    if (!by) return noContent;
-    const known = this.documents.get(resource);
-    if (known?.by === by) return known.content;
-    const content = this.compose(by, resource);
-    this.documents.set(resource, { by, content });
-    return content;
+  /** Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. */
+  compose(resource: Resource): void {
+    this.documentsOf(resource);
+  }
+
+  /**
+   * Whether a change shows in what this watcher may see. Who may see everything is told of every change; to the others a
+   * NOTIFY with nothing new would tell that something they may not see has changed.
+   */
+  isNews(resource: Resource, subscription: Subscription): boolean {
+    if (subscription.view === everything) return true;
+    const before = this.former.get(resource)?.get(subscription.view);
+    return before === undefined || !before.equals(this.document(resource, subscription));
   }
 
   /** What the dialog's next NOTIFY carries; it takes what the channel has not told yet. `now` in ms. */
   next(channel: Channel, subscription: Subscription, now: number): Content {
     const { resource, end } = channel;
     if (subscription.status !== 'active' || (end && end.reason !== 'timeout')) return noContent;
-    return subscription.winfo ? this.watchers(channel, subscription, now) : this.document(resource);
+    return subscription.winfo ? this.watchers(channel, subscription, now) : this.document(resource, subscription);
+  }
+
+  /** One document serves all who have the same view. */
+  private document(resource: Resource, { view, watcher }: Subscription): Content {
+    const documents = this.documentsOf(resource);
+    if (!documents) return noContent;
+    const known = documents.views.get(view);
+    if (known) return known;
+    const type = documents.by.notifyTypes[0] ?? '';
+    const content = contentOf(type, this.seen(resource, documents, view, watcher));
+    documents.views.set(view, content);
+    return content;
+  }
+
+  private seen(resource: Resource, { by, whole }: Documents, view: string, watcher: string): Buffer {
+    if (view === everything) return whole;
+    const permission = view === closed ? undefined : this.permission(resource, watcher);
+    // A view that is not the watcher's any more shows nothing; the NOTIFY with its new one is on its way.
+    if (permission?.view !== view || !permission.transformation || !by.transform)
+      return by.compose(resource.key.uri, []);
+    return by.transform(resource.key.uri, whole, permission.transformation);
+  }
+
+  private documentsOf(resource: Resource): Documents | undefined {
+    const by = this.events.get(resource.key.event);
+    if (!by) return undefined;
+    const known = this.documents.get(resource);
+    if (known?.by === by) return known;
+    const published = [...resource.publications.values()].map((publication) => publication.document);
+    published.sort((a, b) => b.sequence - a.sequence);
+    try {
+      const made = { by, whole: by.compose(resource.key.uri, published), views: new Map() };
+      this.documents.set(resource, made);
+      return made;
+    } catch (error) {
+      this.log.error({ err: error, resource: resource.key.id }, 'the event package could not make a document');
+      return undefined;
+    }
   }
 
   private watchers(channel: Channel, subscription: Subscription, now: number): Content {
@@ -56,16 +112,5 @@ export class Contents {
       watchers: [...living, ...others],
     });
     return contentOf(format.type, body);
-  }
-
-  private compose(event: EventPackage, resource: Resource): Content {
-    const documents = [...resource.publications.values()].map((publication) => publication.document);
-    documents.sort((a, b) => b.sequence - a.sequence);
-    try {
-      return contentOf(event.notifyTypes[0] ?? '', event.compose(resource.key.uri, documents));
-    } catch (error) {
-      this.log.error({ err: error, resource: resource.key.id }, 'the event package could not make a document');
-      return noContent;
-    }
   }
 }

@@ -2,8 +2,16 @@
 import type { ClientOutcome, Clock, EventRouteInput, Flow, Logger, SipServices } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { changesDocument, type Decide, type Notice, type ResourceChange } from '../changes';
-import { dropSubscription, notifyAgain } from '../decide/subscribe';
-import { cseqCeiling, isSameTarget, type Resource, type ResourceKey, type Subscription } from '../resource';
+import { notifyAgain } from '../decide/subscribe';
+import type { Permission } from '../permission';
+import {
+  cseqCeiling,
+  followsState,
+  isSameTarget,
+  type Resource,
+  type ResourceKey,
+  type Subscription,
+} from '../resource';
 import { type Channel, tell } from './channel';
 import { Contents } from './content';
 import { frameOf, notifyBytes, subscriptionState } from './message';
@@ -18,8 +26,12 @@ export interface NotifierOptions {
   readonly log: Logger;
   readonly events: ReadonlyMap<string, EventPackage>;
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
+  /** What a watcher may see now. */
+  permission(resource: Resource, watcher: string): Permission;
   /** Puts a decision of the notifier's own through the door. */
   change(key: ResourceKey, decide: Decide): void;
+  /** Takes out a subscription whose watcher cannot be notified, as it was then. */
+  drop(key: ResourceKey, failed: Subscription): void;
   /** Told when nothing is owed to a resource's watchers any more. */
   onQuiet(key: ResourceKey): void;
   /** `event_route` of the script, only when it exports the route. */
@@ -32,7 +44,7 @@ export class Notifier {
   private readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
 
   constructor(private readonly options: NotifierOptions) {
-    this.contents = new Contents(options.events, options.watcherinfo, options.log);
+    this.contents = new Contents(options.events, options.watcherinfo, options.permission, options.log);
   }
 
   /** Whether NOTIFYs of this resource are under way: it must stay in memory. */
@@ -73,7 +85,7 @@ export class Notifier {
     const current = ends === undefined ? resource.subscriptions.get(subscription.id) : subscription;
     // Ended again before it was told of its beginning.
     if (!current) return;
-    this.contents.document(resource);
+    this.contents.compose(resource);
     const channel = this.traffic.channelOf(resource, current, subscription.localCseq === 1);
     if (ends !== undefined) channel.end = { reason: ends, subscription };
     if (subscription.winfo) tell(channel, true, []);
@@ -81,10 +93,11 @@ export class Notifier {
   }
 
   private tellAll(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>): void {
-    if (notice.to === 'watchers') this.contents.document(resource);
+    if (notice.to === 'watchers') this.contents.compose(resource);
     for (const subscription of resource.subscriptions.values()) {
-      if (subscription.status !== 'active' || subscription.winfo !== (notice.to === 'watcherinfo')) continue;
+      if (!followsState(subscription) || subscription.winfo !== (notice.to === 'watcherinfo')) continue;
       if (notice.to === 'watchers' && subscription.watcher === notice.except) continue;
+      if (notice.to === 'watchers' && !this.contents.isNews(resource, subscription)) continue;
       const channel = this.traffic.channelOf(resource, subscription);
       if (notice.to === 'watcherinfo') tell(channel, notice.state === 'full', notice.watchers);
       this.wake(channel);
@@ -235,11 +248,11 @@ export class Notifier {
       this.next(channel);
       return;
     }
-    const { log, change } = this.options;
+    const { log, drop } = this.options;
     const { key } = channel.resource;
     log.info({ dialog: channel.id, resource: key.uri, why }, 'a watcher cannot be notified: its subscription ends');
     this.finish(channel);
-    change(key, (current, around) => dropSubscription(current, failed, around));
+    drop(key, failed);
   }
 
   /** A subscription that ended without a last NOTIFY has nothing more to say. */

@@ -1,7 +1,15 @@
 // Owns the translation between records and rows: which column holds what, and which writes a change becomes.
 import { parseUri, type Row, type Value, type Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
-import type { AuthorisedWatcher, Publication, Resource, ResourceKey, Stored, Subscription } from '../resource';
+import type {
+  AuthorisedWatcher,
+  Publication,
+  Resource,
+  ResourceKey,
+  RulesDocument,
+  Stored,
+  Subscription,
+} from '../resource';
 import { sizes } from '../sizes';
 import type { Schema } from './schema';
 
@@ -13,8 +21,8 @@ export function eventOf(key: ResourceKey, winfo: boolean): string {
 }
 
 /** The row of a resource as it becomes with version and note of `next`. */
-export function resourceRow({ key, fanouts, winfoFanouts }: Resource, next: Stored): Row {
-  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.notifyPending ? 1 : 0];
+export function resourceRow({ key, fanouts, winfoFanouts, reviewAt }: Resource, next: Stored): Row {
+  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.notifyPending ? 1 : 0, orNull(reviewAt)];
 }
 
 export function readResourceRow(resource: Resource, row: Row): void {
@@ -23,6 +31,7 @@ export function readResourceRow(resource: Resource, row: Row): void {
   resource.fanouts = Number(row[3]);
   resource.winfoFanouts = Number(row[4]);
   resource.notifyPending = row[5] === 1;
+  resource.reviewAt = orNever(row[6]);
 }
 
 /** The writes of one change, in an order that a database may take them in. */
@@ -39,8 +48,9 @@ export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChang
     case 'authorise':
       return [{ op: 'put', table: schema.watchers, row: watcherRow(key, change.watcher) }];
     case 'forget':
-      return [{ op: 'delete', table: schema.watchers, key: watcherRow(key, change.watcher).slice(0, 4) }];
+      return [{ op: 'delete', table: schema.watchers, key: watcherKey(key, change.watcher.watcher) }];
     case 'fan-out':
+    case 'review':
       return [];
   }
 }
@@ -71,7 +81,6 @@ function publicationKey(key: ResourceKey, etag: string): Row {
 
 export function readPublicationRow(row: Row): Publication {
   const etag = String(row[3]);
-  const body = row[6];
   return {
     etag,
     expires: Number(row[4]),
@@ -79,7 +88,7 @@ export function readPublicationRow(row: Row): Publication {
     sender: String(row[7]),
     document: {
       etag,
-      body: body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.length) : Buffer.alloc(0),
+      body: bytesOf(row[6]),
       sequence: Number(row[10]),
       changedAt: Number(row[11]),
     },
@@ -108,6 +117,7 @@ function subscriptionWrite(
       expires: subscription.expires,
       status: statusNumbers[subscription.status],
       reason: subscription.reason,
+      view: subscription.view,
       version: subscription.version,
       socket_info: subscription.socket,
       fanouts: subscription.fanoutsAt,
@@ -156,6 +166,7 @@ function subscriptionRow(key: ResourceKey, subscription: Subscription): Row {
     subscription.source,
     subscription.contentType,
     subscription.subscribedAt,
+    subscription.view,
   ];
 }
 
@@ -191,13 +202,20 @@ export function readSubscriptionRow(row: Row): Subscription {
     source: text(31),
     contentType: text(32),
     subscribedAt: number(33),
+    view: text(34),
     watcher: joinAddress(text(1), text(2)),
   };
 }
 
-function watcherRow(key: ResourceKey, { watcher, status, reason, insertedTime }: AuthorisedWatcher): Row {
+function watcherKey(key: ResourceKey, watcher: string): Row {
   const [user, domain] = splitAddress(watcher);
-  return [key.uri, user, domain, key.event, statusNumbers[status], reason, insertedTime];
+  return [key.uri, user, domain, key.event];
+}
+
+function watcherRow(key: ResourceKey, record: AuthorisedWatcher): Row {
+  const { watcher, status, reason, insertedTime, expires, watcherId, displayName } = record;
+  const columns = [statusNumbers[status], reason, insertedTime, orNull(expires), watcherId, displayName];
+  return [...watcherKey(key, watcher), ...columns];
 }
 
 export function readWatcherRow(row: Row): AuthorisedWatcher {
@@ -207,6 +225,9 @@ export function readWatcherRow(row: Row): AuthorisedWatcher {
     status,
     reason: String(row[5] ?? ''),
     insertedTime: Number(row[6]),
+    expires: orNever(row[7]),
+    watcherId: String(row[8] ?? ''),
+    displayName: String(row[9] ?? ''),
   };
 }
 
@@ -227,4 +248,24 @@ function shown(uri: string): [string, string] {
   const parsed = parseUri(uri);
   if (!parsed || parsed.host === '') return [uri.slice(0, sizes.user), ''];
   return [parsed.user.slice(0, sizes.user), parsed.host.slice(0, sizes.domain)];
+}
+
+/** A blob as the driver gives it. */
+function bytesOf(value: Value | undefined): Buffer {
+  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : Buffer.alloc(0);
+}
+
+/** Of several rules documents the one called `index` counts (RFC 4825 §6.2), else the first by name. */
+export function readRulesRows(rows: readonly Row[]): RulesDocument | undefined {
+  const row = rows.find(([name]) => String(name).endsWith('/index')) ?? rows[0];
+  return row && { name: String(row[0]), body: bytesOf(row[1]) };
+}
+
+/** A moment that may never come is null in the database. */
+function orNull(at: number): number | null {
+  return at === Number.POSITIVE_INFINITY ? null : at;
+}
+
+function orNever(value: Value | undefined): number {
+  return typeof value === 'number' ? value : Number.POSITIVE_INFINITY;
 }

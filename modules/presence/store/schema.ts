@@ -95,6 +95,7 @@ function activeWatchersTable(name: string): Table {
       text('source', sizes.source),
       text('content_type', sizes.contentType),
       integer('subscribed_time'),
+      text('view', sizes.view),
     ],
     primaryKey: ['callid', 'to_tag', 'from_tag'],
     indexes: [
@@ -117,12 +118,16 @@ function watchersTable(name: string): Table {
       integer('status'),
       nullable('reason', sizes.reason),
       integer('inserted_time'),
+      { name: 'expires', type: 'integer', nullable: true },
+      text('watcher_id', sizes.watcherId),
+      text('display_name', sizes.displayName),
     ],
     primaryKey: ['presentity_uri', 'watcher_username', 'watcher_domain', 'event'],
+    indexes: [{ name: `${name}_expires`, columns: ['expires'] }],
   };
 }
 
-/** One row a resource: the version that commits compare, the counters behind the CSeqs, and whether NOTIFYs are owed. */
+/** One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed, and when rules change. */
 const resourceTable: Table = {
   name: 'presence_resource',
   version: 1,
@@ -133,9 +138,13 @@ const resourceTable: Table = {
     integer('fanouts'),
     integer('winfo_fanouts'),
     integer('notify_pending'),
+    { name: 'review_time', type: 'integer', nullable: true },
   ],
   primaryKey: ['presentity_uri', 'event'],
-  indexes: [{ name: 'presence_resource_pending', columns: ['notify_pending'] }],
+  indexes: [
+    { name: 'presence_resource_pending', columns: ['notify_pending'] },
+    { name: 'presence_resource_review', columns: ['review_time'] },
+  ],
 };
 
 const xcapTable: Table = {

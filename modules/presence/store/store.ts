@@ -1,5 +1,5 @@
 // Owns reading resources from the database and storing their changes: one guarded, atomic change a resource.
-import type { Database, Outcome, Select, Write } from '../../../core/api';
+import type { Database, Outcome, Row, Select, Table, Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
 import {
   addSubscription,
@@ -16,6 +16,7 @@ import {
   eventOf,
   readPublicationRow,
   readResourceRow,
+  readRulesRows,
   readSubscriptionRow,
   readWatcherRow,
   resourceRow,
@@ -60,7 +61,7 @@ export class Store {
         const watcher = readWatcherRow(each);
         resource.watchers.set(watcher.watcher, watcher);
       }
-      resource.hasRules = (rules?.length ?? 0) > 0;
+      resource.rules = readRulesRows(rules ?? []);
       resource.dueAt = nextExpiry(resource);
       return resource;
     });
@@ -113,37 +114,21 @@ export class Store {
   }
 
   /**
-   * Resources with a record that ends at or before `until` (unix s), with its end: the soonest `limit` of the publications and
-   * of the subscriptions. `complete` says up to when there are no others.
+   * Resources with a record that ends, or a rule that begins or ends, at or before `until` (unix s), with that moment: the
+   * soonest `limit` of each table. `complete` says up to when there are no others.
    */
   async ending(until: number, limit: number): Promise<Ending> {
-    const where = { expires: { atMost: until } };
-    const [publications = [], subscriptions = []] = await this.database.select([
-      {
-        table: this.schema.presentity,
-        where,
-        orderBy: 'expires',
-        limit,
-        columns: ['username', 'domain', 'event', 'expires'],
-      },
-      {
-        table: this.schema.activeWatchers,
-        where,
-        orderBy: 'expires',
-        limit,
-        columns: ['presentity_uri', 'event', 'expires'],
-      },
+    const { presentity, activeWatchers, watchers, resource } = this.schema;
+    const found = await this.database.select([
+      soonest(presentity, ['username', 'domain', 'event'], 'expires', until, limit),
+      ...[activeWatchers, watchers].map((table) => soonest(table, named, 'expires', until, limit)),
+      soonest(resource, named, 'review_time', until, limit),
     ]);
-    const published = publications.map((row) => ({
-      key: resourceKey(String(row[0]), String(row[1]), String(row[2])),
-      at: Number(row[3]),
-    }));
-    const subscribed = subscriptions.map((row) => ({
-      key: keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, '')),
-      at: Number(row[2]),
-    }));
-    const whole = (found: Ending['records']) => (found.length < limit ? until : (found.at(-1)?.at ?? until));
-    return { records: [...published, ...subscribed], complete: Math.min(whole(published), whole(subscribed)) };
+    const records = found.map((rows) =>
+      rows.map((row) => ({ key: row.length === 4 ? keyOfNames(row) : keyOfWatched(row), at: Number(row.at(-1)) })),
+    );
+    const complete = records.map((rows) => (rows.length < limit ? until : (rows.at(-1)?.at ?? until)));
+    return { records: records.flat(), complete: Math.min(...complete) };
   }
 
   /** Resources whose watchers may not have been told of the last change. */
@@ -151,7 +136,7 @@ export class Store {
     const [rows = []] = await this.database.select([
       { table: this.schema.resource, where: { notify_pending: 1 }, columns: ['presentity_uri', 'event'] },
     ]);
-    return rows.map((row) => keyOfUri(String(row[0]), String(row[1])));
+    return rows.map(keyOfWatched);
   }
 
   private selects(key: ResourceKey): Select[] {
@@ -165,9 +150,25 @@ export class Store {
       {
         table: xcap,
         where: { username: key.user, domain: key.domain, doc_type: presRules },
-        columns: ['etag'],
-        limit: 1,
+        columns: ['doc_uri', 'doc'],
+        orderBy: 'doc_uri',
+        limit: 8,
       },
     ];
   }
+}
+
+/** Columns that name the resource in all tables but the one of publications. */
+const named = ['presentity_uri', 'event'];
+
+function soonest(table: Table, names: readonly string[], column: string, until: number, limit: number): Select {
+  return { table, where: { [column]: { atMost: until } }, orderBy: column, limit, columns: [...names, column] };
+}
+
+function keyOfNames(row: Row): ResourceKey {
+  return resourceKey(String(row[0]), String(row[1]), String(row[2]));
+}
+
+function keyOfWatched(row: Row): ResourceKey {
+  return keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, ''));
 }

@@ -92,7 +92,7 @@ export interface GrantedView extends View {
 /** A view without what makes no difference, so that permissions that let the same be seen have one key. */
 export function viewOf(granted: Permissions): GrantedView {
   const permissions = simplified(granted);
-  return { key: keyOf(permissions), permissions };
+  return { key: keyOf(permissions), grantsNothing: isNothing(permissions), permissions };
 }
 
 /** What a view grants: nothing when it was not made here. */

@@ -24,6 +24,7 @@ export const defaults: Settings = {
   minExpires: 0,
   serverAddress: undefined,
   subsRespond200: false,
+  waitingSubsDaysno: 3,
   maxBody: 65_535,
   maxPublications: 64,
   maxSubscriptions: 32,
@@ -161,6 +162,7 @@ export class Engine {
       log: logger,
       events: this.events,
       watcherinfo: this.watcherinfo,
+      rules: new Map(),
       replied: (input) => this.replied.push(input),
     });
     this.handlers = new Handlers(this.presence, random, logger);

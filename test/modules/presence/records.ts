@@ -62,6 +62,7 @@ export function subscription(more: Partial<Subscription> = {}): Subscription {
     subscribedAt: startSeconds,
     expires: startSeconds + 600,
     status: 'active',
+    view: 'everything',
     reason: '',
     remoteCseq: 1,
     localCseq: 1,
