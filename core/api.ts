@@ -28,6 +28,7 @@ export type {
   Row,
   Select,
   Table,
+  TableStep,
   Value,
   Write,
 } from './db/database';

@@ -101,6 +101,22 @@ export interface Database {
 export interface DatabaseDriver {
   /** @throws RollcallError when this URL can never work (folder instead of file, not a database, no permission). */
   open(url: DatabaseUrl, log: Logger): Promise<Database>;
+  /** What is wrong with the URL for this driver, looked at without opening it. @throws RollcallError */
+  check?(url: DatabaseUrl): void;
+  /**
+   * Makes and migrates tables whatever the driver's parameters allow at start, and tells what it did with each.
+   * @throws RollcallError as `open` and `prepare` do
+   */
+  migrate(url: DatabaseUrl, tables: readonly Table[], log: Logger): Promise<readonly TableStep[]>;
+}
+
+/** What was done with a table. */
+export interface TableStep {
+  readonly table: string;
+  readonly action: 'created' | 'migrated' | 'kept';
+  /** The version that was stored before, if the table was there. */
+  readonly from: number | undefined;
+  readonly to: number;
 }
 
 /** The database cannot serve now; the same may work later. Becomes 503 with Retry-After. */

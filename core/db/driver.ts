@@ -2,10 +2,11 @@
 
 export { checkSelect } from './check';
 export type { Column, Index, Outcome, Put, Update } from './database';
+export { isValue } from './database';
 export type { GroupLimits, Result } from './group';
 export { defaultGroupLimits, GroupCommit } from './group';
 export type { FoundColumn, FoundTable, TablePlan } from './migrate';
-export { planTable } from './migrate';
+export { isRedundantIndex, planTable, stepOf } from './migrate';
 export type { Dialect } from './sql';
 export {
   deleteSql,
@@ -20,5 +21,5 @@ export {
   updateSql,
 } from './sql';
 export type { Layout } from './table';
-export { keyText, layoutOf, positionOf } from './table';
+export { keyOf, keyText, layoutOf, positionOf } from './table';
 export type { ServerUrl, SqliteUrl } from './url';

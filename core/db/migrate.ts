@@ -1,6 +1,7 @@
 // Owns the decision what has to happen to a stored table: create it, keep it, migrate it, or refuse it by name.
 import { RollcallError } from '../base/errors';
-import { type Column, layoutOf, type Table } from './table';
+import type { TableStep } from './database';
+import { type Column, type Index, layoutOf, type Table } from './table';
 
 /** A table as it was found in the database. */
 export interface FoundTable {
@@ -21,6 +22,12 @@ export type TablePlan =
   | { readonly action: 'create' }
   | { readonly action: 'keep' }
   | { readonly action: 'migrate'; readonly addColumns: readonly Column[] };
+
+/** What a plan does, once it is carried out, in words for the operator. */
+export function stepOf(table: Table, found: FoundTable | undefined, plan: TablePlan): TableStep {
+  const action = ({ create: 'created', migrate: 'migrated', keep: 'kept' } as const)[plan.action];
+  return { table: table.name, action, from: found?.version, to: table.version };
+}
 
 const ownDatabase = 'give Rollcall a database of its own, or rename the table';
 
@@ -89,4 +96,9 @@ function checkShape(table: Table, found: FoundTable, added: readonly Column[], n
   if (!found.uniqueKeys.some((columns) => [...columns].sort().join() === key)) {
     refuse(`(${table.primaryKey.join(', ')}) is not unique in it`);
   }
+}
+
+/** The primary key answers these questions as well, and every index costs writes with every change. */
+export function isRedundantIndex(table: Table, index: Index): boolean {
+  return index.unique !== true && index.columns.every((name, place) => table.primaryKey[place] === name);
 }

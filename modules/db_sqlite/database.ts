@@ -18,6 +18,7 @@ import {
   type Select,
   type SqliteUrl,
   type Table,
+  type TableStep,
 } from '../../core/api';
 import { ThreadLink } from './link';
 import { StatementBook } from './program';
@@ -39,13 +40,13 @@ interface WaitingRead {
 }
 
 /** @throws RollcallError when the file cannot be a database of ours */
-export async function openSqlite(url: SqliteUrl, log: Logger, options: SqliteOptions): Promise<Database> {
+export async function openSqlite(url: SqliteUrl, log: Logger, options: SqliteOptions): Promise<SqliteDatabase> {
   const database = new SqliteDatabase(url, log, options);
   await database.open();
   return database;
 }
 
-class SqliteDatabase implements Database {
+export class SqliteDatabase implements Database {
   readonly url: string;
   readonly #log: Logger;
   readonly #maxWaiting: number;
@@ -93,9 +94,15 @@ class SqliteDatabase implements Database {
   }
 
   async prepare(tables: readonly Table[]): Promise<void> {
+    await this.migrate(tables);
+  }
+
+  /** As `prepare`, and tells what was done. */
+  async migrate(tables: readonly Table[]): Promise<readonly TableStep[]> {
     for (const table of tables) layoutOf(table);
-    await this.#writer.request({ kind: 'prepare', tables });
+    const steps = (await this.#writer.request({ kind: 'prepare', tables })) as readonly TableStep[];
     for (const table of tables) this.#tables.set(table.name, table);
+    return steps;
   }
 
   commit(change: Change): Promise<Outcome> {

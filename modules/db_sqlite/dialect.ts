@@ -39,11 +39,6 @@ export function createIndexSql(table: Table, index: Index): string {
   return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(`${table.name}_${index.name}`)} ON ${quote(table.name)} (${list(index.columns)})`;
 }
 
-/** The primary key answers these questions as well, and every index costs a page of disk writes per change. */
-export function isRedundant(table: Table, index: Index): boolean {
-  return index.unique !== true && index.columns.every((name, place) => table.primaryKey[place] === name);
-}
-
 function columnSql(column: Column): string {
   const value = typeof column.default === 'string' ? `'${column.default.replaceAll("'", "''")}'` : column.default;
   return [

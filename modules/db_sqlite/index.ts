@@ -1,5 +1,5 @@
 // Owns the module db_sqlite: state in one SQLite file, durable with every commit, for db_url values that start with sqlite:.
-import { databaseDrivers, defineModule, RollcallError } from '../../core/api';
+import { type DatabaseUrl, databaseDrivers, defineModule, type Logger, RollcallError } from '../../core/api';
 import { openSqlite } from './database';
 import { params } from './params';
 
@@ -8,10 +8,19 @@ export default defineModule({
   summary: 'Keeps state in an SQLite file: db_url "sqlite:PATH".',
   params,
   setup(ctx, p) {
+    const open = async (url: DatabaseUrl, log: Logger) => {
+      if (url.scheme !== 'sqlite') throw new RollcallError(`db_sqlite cannot open ${url.safe}`);
+      return openSqlite(url, log, { clock: ctx.clock, busyTimeout: p.busyTimeout, maxWaiting: p.maxWaiting });
+    };
     ctx.provide(databaseDrivers, 'sqlite', {
-      open(url, log) {
-        if (url.scheme !== 'sqlite') throw new RollcallError(`db_sqlite cannot open ${url.safe}`);
-        return openSqlite(url, log, { clock: ctx.clock, busyTimeout: p.busyTimeout, maxWaiting: p.maxWaiting });
+      open,
+      async migrate(url, tables, log) {
+        const database = await open(url, log);
+        try {
+          return await database.migrate(tables);
+        } finally {
+          await database.close();
+        }
       },
     });
     return {};

@@ -1,12 +1,10 @@
 // Owns the main thread's end of one database thread: requests and their answers, a new thread when the old one died.
 import type { Worker } from 'node:worker_threads';
 import { type Clock, DatabaseUnavailable, RollcallError, type Table } from '../../core/api';
-import type { CommitAnswer, Fault, Reply, Request, SelectAnswer } from './protocol';
+import type { Answer, Fault, Reply, Request } from './protocol';
 
 /** ms between two starts of a thread that dies at once. */
 const restartPause = 1000;
-
-type Answer = CommitAnswer | SelectAnswer | undefined;
 
 interface Pending {
   readonly resolve: (answer: Answer) => void;

@@ -1,5 +1,5 @@
 // Owns the messages between the main thread and the two threads that hold SQLite: flat arrays, because they cross a copy.
-import type { Table, Value } from '../../core/api';
+import type { Table, TableStep, Value } from '../../core/api';
 
 /** A statement, numbered by its place in the list that one side has sent and the other keeps. */
 export interface StatementText {
@@ -54,9 +54,10 @@ export interface CommitAnswer {
 /** Rows per query. */
 export type SelectAnswer = Value[][][];
 
-export type Reply =
-  | { readonly id: number; readonly value: CommitAnswer | SelectAnswer | undefined }
-  | { readonly id: number; readonly fault: Fault };
+/** To a commit, a select, a prepare, anything else. */
+export type Answer = CommitAnswer | SelectAnswer | readonly TableStep[] | undefined;
+
+export type Reply = { readonly id: number; readonly value: Answer } | { readonly id: number; readonly fault: Fault };
 
 /** What a thread is started with. */
 export interface ThreadOptions {

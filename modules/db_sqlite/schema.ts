@@ -1,7 +1,7 @@
 // Owns the tables in the file: what is there, what is missing, Kamailio's table `version`.
 import type { Database as Sqlite } from 'better-sqlite3';
-import { type FoundTable, planTable, type Table } from '../../core/api';
-import { addColumnSql, createIndexSql, createTableSql, isRedundant } from './dialect';
+import { type FoundTable, isRedundantIndex, planTable, stepOf, type Table, type TableStep } from '../../core/api';
+import { addColumnSql, createIndexSql, createTableSql } from './dialect';
 
 /** As Kamailio's standard-create.sql has it. */
 const versionTable: Table = {
@@ -19,27 +19,30 @@ const versionTable: Table = {
  * Creates and migrates in one transaction: all tables are right afterwards or none was touched.
  * @throws RollcallError naming the table that cannot be used
  */
-export function prepareTables(db: Sqlite, tables: readonly Table[], path: string): void {
+export function prepareTables(db: Sqlite, tables: readonly Table[], path: string): TableStep[] {
   db.exec('BEGIN IMMEDIATE');
   try {
     if (columnsOf(db, versionTable.name).length === 0) {
       db.exec(createTableSql(versionTable));
       recordVersion(db, versionTable);
     }
-    for (const table of tables) prepareTable(db, table, path);
+    const steps = tables.map((table) => prepareTable(db, table, path));
     db.exec('COMMIT');
+    return steps;
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK');
     throw error;
   }
 }
 
-function prepareTable(db: Sqlite, table: Table, path: string): void {
-  const plan = planTable(table, findTable(db, table.name), `sqlite:${path}`);
+function prepareTable(db: Sqlite, table: Table, path: string): TableStep {
+  const found = findTable(db, table.name);
+  const plan = planTable(table, found, `sqlite:${path}`);
   if (plan.action === 'create') db.exec(createTableSql(table));
   if (plan.action === 'migrate') for (const column of plan.addColumns) db.exec(addColumnSql(table, column));
-  for (const index of table.indexes ?? []) if (!isRedundant(table, index)) db.exec(createIndexSql(table, index));
+  for (const index of table.indexes ?? []) if (!isRedundantIndex(table, index)) db.exec(createIndexSql(table, index));
   if (plan.action !== 'keep') recordVersion(db, table);
+  return stepOf(table, found, plan);
 }
 
 function recordVersion(db: Sqlite, table: Table): void {

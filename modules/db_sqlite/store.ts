@@ -1,7 +1,7 @@
 // Owns SQLite inside its thread: one connection that runs jobs, opens itself again after a fault, and never stores half a change.
 import { performance } from 'node:perf_hooks';
 import type { Database as Sqlite, Statement } from 'better-sqlite3';
-import { keyText, RollcallError, type Table, type Value } from '../../core/api';
+import { keyText, RollcallError, type Table, type TableStep, type Value } from '../../core/api';
 import { faultOf, isBusy } from './faults';
 import { heldLogBytes, identityOf, logBytes, openFile } from './file';
 import type { CommitAnswer, Fault, Job, SelectAnswer, StatementText, ThreadOptions } from './protocol';
@@ -40,9 +40,10 @@ export class Store {
   }
 
   /** @throws RollcallError for a table that cannot be used; it is not asked for again then. */
-  prepare(tables: readonly Table[]): void {
-    this.#guarded((db) => prepareTables(db, tables, this.#options.path));
+  prepare(tables: readonly Table[]): TableStep[] {
+    const steps = this.#guarded((db) => prepareTables(db, tables, this.#options.path));
     this.#remember(tables);
+    return steps;
   }
 
   /** One transaction. @throws when nothing of the job was stored */

@@ -1,7 +1,7 @@
 // Owns a database thread: takes requests one by one, answers each, and ends when told to close.
 import { parentPort, workerData } from 'node:worker_threads';
 import { faultOf } from './faults';
-import type { CommitAnswer, Reply, Request, SelectAnswer, ThreadOptions } from './protocol';
+import type { Answer, Reply, Request, ThreadOptions } from './protocol';
 import { Store } from './store';
 
 const port = parentPort;
@@ -20,7 +20,7 @@ port.on('message', (request: Request & { id: number }) => {
   if (request.kind === 'close') port.close();
 });
 
-function serve(request: Request): CommitAnswer | SelectAnswer | undefined {
+function serve(request: Request): Answer {
   switch (request.kind) {
     case 'commit':
       return store.commit(request.job);
@@ -30,8 +30,7 @@ function serve(request: Request): CommitAnswer | SelectAnswer | undefined {
       store.open(request.tables);
       break;
     case 'prepare':
-      store.prepare(request.tables);
-      break;
+      return store.prepare(request.tables);
     case 'close':
       store.close();
   }

@@ -236,6 +236,7 @@ test('a database is opened once per URL through the driver of its scheme, and cl
           },
         };
       },
+      migrate: async () => [],
     });
     return {};
   });

@@ -1,0 +1,48 @@
+// Owns what the MySQL tests share: one server a file, databases in it, a log to look at.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { systemClock } from '../../../core/base/clock';
+import { type Logger, silentLogger } from '../../../core/base/logger';
+import { systemRandom } from '../../../core/base/random';
+import { parseDatabaseUrl } from '../../../core/db/url';
+import { type MysqlDatabase, openMysql } from '../../../modules/db_mysql/database';
+import { readTarget, type Target } from '../../../modules/db_mysql/options';
+import { Mariadb, mariadbMissing } from '../../support/mariadb';
+
+/** A server for the tests of one file. */
+export function mariadbForThisFile(settings: readonly string[] = []): () => Mariadb {
+  let server: Mariadb | undefined;
+  before(async () => {
+    if (mariadbMissing === false) server = await Mariadb.start(settings);
+  });
+  after(() => server?.stop());
+  return () => {
+    if (server === undefined) throw new Error('the server does not run');
+    return server;
+  };
+}
+
+export interface TestOptions {
+  readonly log?: Logger;
+  readonly timeout?: number;
+  readonly lockTimeout?: number;
+  readonly maxWaiting?: number;
+  readonly autoMigrate?: boolean;
+}
+
+export function target(url: string): Target {
+  const parsed = parseDatabaseUrl(url, '/');
+  assert.ok(parsed.ok && parsed.url.scheme === 'mysql', url);
+  return readTarget(parsed.url, '/');
+}
+
+export function openTestDatabase(url: string, options: TestOptions = {}): Promise<MysqlDatabase> {
+  return openMysql(target(url), options.log ?? silentLogger, {
+    clock: systemClock,
+    random: systemRandom(),
+    timeout: options.timeout ?? 5000,
+    lockTimeout: options.lockTimeout ?? 2,
+    maxWaiting: options.maxWaiting ?? 20_000,
+    autoMigrate: options.autoMigrate ?? true,
+  });
+}

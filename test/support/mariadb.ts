@@ -1,0 +1,152 @@
+// Owns MariaDB servers under test: a real mariadbd on a free loopback port with a folder of its own, durable, killable, gone at the end.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mysql2/promise';
+import { freePort } from './ports';
+
+/** Why tests that need a server are skipped, or false. `npm test` installs the package where it can. */
+export const mariadbMissing: string | false =
+  spawnSync('mariadbd', ['--version'], { stdio: 'ignore' }).error === undefined
+    ? false
+    : 'mariadbd is not installed (Debian and Ubuntu have it as the package mariadb-server)';
+
+const user = 'rollcall';
+/** With everything in it that a URL has to encode. */
+export const password = 'p@ss:w/rd%?';
+const patience = 30_000;
+
+export class Mariadb {
+  readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-mariadb-'));
+  readonly socket = join(this.folder, 'socket');
+  readonly #settings: readonly string[];
+  #child: ChildProcess | undefined;
+  #databases = 0;
+
+  private constructor(
+    readonly port: number,
+    settings: readonly string[],
+  ) {
+    this.#settings = settings;
+  }
+
+  /** A server with an empty data folder. @param settings further options of mariadbd */
+  static async start(settings: readonly string[] = []): Promise<Mariadb> {
+    const server = new Mariadb(await freePort(), settings);
+    server.#install();
+    await server.start();
+    await server.sql(`GRANT ALL ON *.* TO ${user}@'127.0.0.1' IDENTIFIED BY '${password}'`);
+    return server;
+  }
+
+  /** A database of its own, and its URL. @param options what stands after `?` */
+  async database(options = ''): Promise<string> {
+    const name = `test${++this.#databases}`;
+    await this.sql(`CREATE DATABASE ${name}`);
+    return this.url(name, options);
+  }
+
+  url(name: string, options = ''): string {
+    return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${this.port}/${name}${options}`;
+  }
+
+  /** Runs statements as root over the socket; the rows of the last one. */
+  async sql(statements: string, database?: string): Promise<unknown[][]> {
+    const connection = await createConnection({
+      socketPath: this.socket,
+      user: 'root',
+      multipleStatements: true,
+      rowsAsArray: true,
+      ...(database === undefined ? {} : { database }),
+    });
+    try {
+      const [rows, fields] = await connection.query(statements);
+      const several = Array.isArray(fields) && fields.some((each) => each === undefined || Array.isArray(each));
+      return (several ? (rows as unknown[]).at(-1) : rows) as unknown[][];
+    } finally {
+      await connection.end();
+    }
+  }
+
+  /** Starts mariadbd on its data folder and waits until it answers. */
+  async start(): Promise<void> {
+    const child = spawn(
+      'mariadbd',
+      [
+        ...this.#common(),
+        '--bind-address=127.0.0.1',
+        '--skip-networking=0',
+        `--port=${this.port}`,
+        `--socket=${this.socket}`,
+        `--pid-file=${join(this.folder, 'pid')}`,
+        '--skip-name-resolve',
+        '--innodb-flush-log-at-trx-commit=1',
+        '--sync-binlog=1',
+        '--innodb-buffer-pool-size=64M',
+        '--performance-schema=OFF',
+        ...this.#settings,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-4000);
+    });
+    this.#child = child;
+    const end = performance.now() + patience;
+    for (;;) {
+      if (child.exitCode !== null || performance.now() > end) throw new Error(`mariadbd did not start:\n${log}`);
+      const up = await this.sql('SELECT 1').then(
+        () => true,
+        () => false,
+      );
+      if (up) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('mariadbd does not run');
+    return this.#child.pid;
+  }
+
+  /** What a power cut leaves. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** An orderly shutdown. */
+  terminate(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #install(): void {
+    const made = spawnSync(
+      'mariadb-install-db',
+      [...this.#common(), '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
+      { encoding: 'utf8' },
+    );
+    if (made.status !== 0) throw new Error(`mariadb-install-db failed:\n${made.stdout}${made.stderr}`);
+  }
+
+  #common(): string[] {
+    // A small log: the folder is made for each test file. mariadbd refuses to run as root unless it is told to.
+    const options = ['--no-defaults', `--datadir=${join(this.folder, 'data')}`, '--innodb-log-file-size=16M'];
+    return process.getuid?.() === 0 ? [...options, '--user=root'] : options;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
