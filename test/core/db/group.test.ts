@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { type Change, DatabaseUnavailable, type Outcome } from '../../../core/db/database';
 import { defaultGroupLimits, GroupCommit, type Result } from '../../../core/db/group';
-import { guarded, put } from './suite';
+import { guarded, put } from './sample';
 
 interface Run {
   readonly changes: readonly Change[];

@@ -7,65 +7,9 @@ import {
   type Database,
   DatabaseUnavailable,
   type Outcome,
-  type Row,
-  type Table,
 } from '../../../core/db/database';
-
-export const versions: Table = {
-  name: 'suite_versions',
-  version: 1,
-  columns: [
-    { name: 'name', type: 'text', size: 64 },
-    { name: 'version', type: 'integer' },
-    { name: 'note', type: 'text', nullable: true },
-  ],
-  primaryKey: ['name'],
-};
-
-export const items: Table = {
-  name: 'suite_items',
-  version: 1,
-  id: true,
-  columns: [
-    { name: 'owner', type: 'text', size: 64 },
-    { name: 'tag', type: 'text', size: 16 },
-    { name: 'expires', type: 'integer' },
-    { name: 'body', type: 'blob', nullable: true },
-    { name: 'label', type: 'text', nullable: true },
-  ],
-  primaryKey: ['owner', 'tag'],
-  indexes: [
-    { name: 'expires_idx', columns: ['expires'] },
-    { name: 'owner_idx', columns: ['owner'] },
-    { name: 'label_idx', columns: ['label'], unique: true },
-  ],
-};
-
-export function guarded(name: string, expected: number, tag?: string, note: string | null = null): Change {
-  return {
-    guard: { table: versions, row: [name, expected + 1, note], versionColumn: 'version', expected },
-    writes: tag === undefined ? [] : [put(name, tag)],
-  };
-}
-
-export function put(
-  owner: string,
-  tag: string,
-  rest: Partial<{ expires: number; body: Uint8Array; label: string }> = {},
-) {
-  const row: Row = [owner, tag, rest.expires ?? 0, rest.body ?? null, rest.label ?? null];
-  return { op: 'put', table: items, row } as const;
-}
-
-/** Rows with their blobs as Buffers, so that deepEqual does not care which driver made them. */
-export function plain(rows: readonly Row[] | undefined): unknown[] {
-  return (rows ?? []).map((row) => row.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)));
-}
-
-export async function tagsOf(db: Database, owner: string): Promise<unknown[]> {
-  const [rows] = await db.select([{ table: items, where: { owner }, orderBy: 'tag', columns: ['tag'] }]);
-  return plain(rows).flat();
-}
+import { guarded, items, plain, put, tagsOf, versions } from './sample';
+import { selectBehaviours } from './suite-select';
 
 /** @param open a database that is empty each time it is called */
 export function databaseSuite(name: string, open: () => Promise<Database>): void {
@@ -274,83 +218,7 @@ export function databaseSuite(name: string, open: () => Promise<Database>): void
       });
     });
 
-    describe('a select', () => {
-      beforeEach(async () => {
-        await db.commit({
-          writes: [
-            put('alice', 'a', { expires: 10, label: 'é' }),
-            put('alice', 'b', { expires: 20 }),
-            put('bob', 'a', { expires: 30, label: 'z' }),
-            put('bob', 'B', { expires: 40, body: Buffer.from('body') }),
-          ],
-        });
-      });
-      const expiries = async (where: object, rest: { limit?: number; orderBy?: string } = {}) => {
-        const [rows] = await db.select([
-          { table: items, where: { ...where }, orderBy: 'expires', ...rest, columns: ['expires'] },
-        ]);
-        return plain(rows).flat();
-      };
-
-      it('compares with a value, case and all', async () => {
-        assert.deepEqual(await expiries({ owner: 'alice' }), [10, 20]);
-        assert.deepEqual(await expiries({ owner: 'ALICE' }), []);
-        assert.deepEqual(await expiries({ owner: 'bob', tag: 'b' }), []);
-        assert.deepEqual(await expiries({ owner: 'bob', tag: 'B' }), [40]);
-        assert.deepEqual(await expiries({ body: Buffer.from('body') }), [40]);
-      });
-
-      it('finds null by null and by nothing else', async () => {
-        assert.deepEqual(await expiries({ label: null }), [20, 40]);
-        assert.deepEqual(await expiries({ label: { in: ['z', null] } }), [30]);
-      });
-
-      it('takes one of several values; of none, nothing', async () => {
-        assert.deepEqual(await expiries({ tag: { in: ['a', 'b', 'a'] } }), [10, 20, 30]);
-        assert.deepEqual(
-          await expiries({ owner: { in: ['bob', 'carol', 'dave'] }, tag: { in: ['a', 'B'] } }),
-          [30, 40],
-        );
-        assert.deepEqual(await expiries({ tag: { in: [] } }), []);
-      });
-
-      it('compares numbers: at most, above', async () => {
-        assert.deepEqual(await expiries({ expires: { atMost: 20 } }), [10, 20]);
-        assert.deepEqual(await expiries({ expires: { above: 20 }, owner: 'bob' }), [30, 40]);
-      });
-
-      it('orders and stops at the limit', async () => {
-        assert.deepEqual(await expiries({}, { limit: 3 }), [10, 20, 30]);
-        assert.deepEqual(await expiries({}, { limit: 0 }), []);
-        const [rows] = await db.select([{ table: items, where: { owner: 'bob' }, orderBy: 'tag', columns: ['tag'] }]);
-        assert.deepEqual(rows, [['B'], ['a']], 'by bytes, not by alphabet');
-        const [labels] = await db.select([
-          { table: items, where: { label: { in: ['z', 'é'] } }, orderBy: 'label', columns: ['label'] },
-        ]);
-        assert.deepEqual(labels, [['z'], ['é']]);
-      });
-
-      it('gives the columns asked for, else all, and an answer per query', async () => {
-        const [some, all, none] = await db.select([
-          { table: items, where: { tag: 'b' }, columns: ['expires', 'owner'] },
-          { table: items, where: { tag: 'b' } },
-          { table: versions, where: { name: 'nobody' } },
-        ]);
-        assert.deepEqual([some, all, none], [[[20, 'alice']], [['alice', 'b', 20, null, null]], []]);
-      });
-
-      it('refuses a column that the table does not have', async () => {
-        await assert.rejects(expiries({ nope: 1 }), /no column 'nope'/);
-        await assert.rejects(expiries({}, { orderBy: 'expires; DROP TABLE suite_items' }), /no column/);
-      });
-
-      it('sees what was committed before it', async () => {
-        for (let i = 0; i < 20; i++) {
-          await db.commit({ writes: [put('carol', `t${i}`)] });
-          assert.equal((await tagsOf(db, 'carol')).length, i + 1);
-        }
-      });
-    });
+    selectBehaviours(() => db);
 
     it('serves many commits and reads at once', async () => {
       const commits: Promise<Outcome>[] = [];

@@ -7,7 +7,7 @@ import Sqlite from 'better-sqlite3';
 import { RollcallError } from '../../../core/base/errors';
 import { silentLogger } from '../../../core/base/logger';
 import { type Database, DatabaseUnavailable } from '../../../core/db/database';
-import { guarded, items, put, tagsOf, versions } from '../../core/db/suite';
+import { guarded, items, put, tagsOf, versions } from '../../core/db/sample';
 import { openTestDatabase, type TestOptions, temporaryFolder } from './help';
 
 const folder = temporaryFolder();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../core/base/clock';
 import { silentLogger } from '../../../core/base/logger';
 import { openSqlite } from '../../../modules/db_sqlite/database';
-import { items, put, versions } from '../../core/db/suite';
+import { items, put, versions } from '../../core/db/sample';
 
 async function main(): Promise<void> {
   const path = join(process.argv[2] ?? '.', 'rollcall.db');

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { it } from 'node:test';
-import { items, versions } from '../../core/db/suite';
+import { items, versions } from '../../core/db/sample';
 import { openTestDatabase, temporaryFolder } from './help';
 
 const writers = 50;

@@ -6,7 +6,7 @@ import { type DatabaseDriver, databaseDrivers, type ModuleContext, RollcallError
 import { silentLogger } from '../../../core/base/logger';
 import { parseDatabaseUrl } from '../../../core/db/url';
 import db_sqlite from '../../../modules/db_sqlite';
-import { items, put, tagsOf } from '../../core/db/suite';
+import { items, put, tagsOf } from '../../core/db/sample';
 import { temporaryFolder } from './help';
 
 const folder = temporaryFolder();

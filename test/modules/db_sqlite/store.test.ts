@@ -8,7 +8,7 @@ import { faultOf } from '../../../modules/db_sqlite/faults';
 import { openFile } from '../../../modules/db_sqlite/file';
 import { StatementBook } from '../../../modules/db_sqlite/program';
 import { Store } from '../../../modules/db_sqlite/store';
-import { guarded, items, put, versions } from '../../core/db/suite';
+import { guarded, items, put, versions } from '../../core/db/sample';
 import { temporaryFolder } from './help';
 
 const folder = temporaryFolder();
