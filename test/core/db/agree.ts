@@ -4,7 +4,7 @@ import { it } from 'node:test';
 import fc from 'fast-check';
 import type { Change, Database, Guard, Select, Table, Write } from '../../../core/db/database';
 import { openMemoryDatabase } from '../../../core/db/memory';
-import { items, plain, versions } from './suite';
+import { items, plain, versions } from './sample';
 
 // Few names, so that keys, unique labels and versions collide all the time.
 const name = fc.constantFrom('a', 'b', 'c');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { RollcallError } from '../../../core/base/errors';
 import { keyText, layoutOf, type Table } from '../../../core/db/table';
-import { items } from './suite';
+import { items } from './sample';
 
 const wrong: readonly (readonly [string, Partial<Table>, RegExp])[] = [
   ['a name with a quote', { name: 'a"b' }, /letters, digits/],
