@@ -1,4 +1,6 @@
 // Owns the whole server: puts the floors together, starts them in order, and stops them without losing anything.
+import { Commands } from './admin/commands';
+import type { Listening, Running } from './admin/running';
 import { type Clock, systemClock } from './base/clock';
 import { RollcallError } from './base/errors';
 import { createLogging, type Logging } from './base/logging';
@@ -9,6 +11,7 @@ import { type Config, parseConfig, readConfig } from './config/config';
 import type { ListenSpec } from './config/listen';
 import { formatListen } from './config/listen';
 import type { CoreSettings } from './config/settings';
+import { ControlSocket } from './control/socket';
 import type { SipServices } from './module/context';
 import { ModuleHost } from './module/host';
 import { type Plan, planModules } from './module/plan';
@@ -40,6 +43,8 @@ export interface RunningServer {
   readonly sip: SipServices;
   readonly host: ModuleHost;
   readonly logging: Logging;
+  /** What the control socket offers; SIGHUP is `commands.reload('config')`. */
+  readonly commands: Commands;
   /**
    * Takes no more requests, lets those in flight finish, lets modules flush, closes databases and sockets. Never rejects;
    * a second call waits for the first.
@@ -56,11 +61,7 @@ const drainStep = 10;
  * @throws ProblemsError with every problem of the config; RollcallError when a module, the script or a socket cannot be had
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const environment = options.environment ?? process.env;
-  const config =
-    options.text === undefined
-      ? readConfig(options.file, environment)
-      : parseConfig(options.file, options.text, environment);
+  const config = configOf(options);
   const plan = await planModules(config);
   refuse([...config.problems, ...plan.problems]);
   const logging = options.logging ?? createLogging({ level: config.core.logLevel, format: config.core.logFormat });
@@ -74,34 +75,53 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return server;
 }
 
-class Server implements RunningServer {
+function configOf({ file, text, environment = process.env }: ServerOptions): Config {
+  return text === undefined ? readConfig(file, environment) : parseConfig(file, text, environment);
+}
+
+class Server implements RunningServer, Running {
   readonly host: ModuleHost;
   readonly sip: SipServices;
-  readonly #clock: Clock;
+  readonly commands: Commands;
+  readonly clock: Clock;
+  readonly startedAt: number;
+  listening: readonly Listening[] = [];
   readonly #random: Random;
   #runner: ScriptRunner | undefined;
+  #control: ControlSocket | undefined;
   #draining = false;
   #stopping: Promise<void> | undefined;
 
   constructor(
-    private readonly config: Config,
+    public config: Config,
     readonly logging: Logging,
     private readonly options: ServerOptions,
   ) {
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
+    this.startedAt = this.clock.now();
     this.#random = options.random ?? systemRandom();
-    this.sip = createSip(config.core, logging, this.#clock, this.#random);
+    this.sip = createSip(config.core, logging, this.clock, this.#random);
     this.host = new ModuleHost({
       logging,
-      clock: this.#clock,
+      clock: this.clock,
       random: this.#random,
       sip: this.sip,
       baseDir: config.baseDir,
     });
+    this.commands = new Commands(this);
   }
 
   get points(): readonly ListenPoint[] {
     return this.sip.transports.points;
+  }
+
+  get runner(): ScriptRunner {
+    if (this.#runner === undefined) throw new RollcallError('the server has not started');
+    return this.#runner;
+  }
+
+  readConfig(): Config {
+    return configOf(this.options);
   }
 
   async start(plan: Plan): Promise<void> {
@@ -118,7 +138,13 @@ class Server implements RunningServer {
     });
     this.sip.transactions.onResponse((response, flow) => runner.runReply(response, flow));
     this.sip.wheel.start();
-    for (const spec of this.config.listen) await this.#listen(spec);
+    for (const spec of this.config.listen) {
+      this.listening = [...this.listening, { spec, point: await this.listen(spec) }];
+    }
+    const { control: path } = this.config;
+    if (path !== undefined) {
+      this.#control = await ControlSocket.open({ path, log, commands: () => this.commands.table });
+    }
     this.host.listening();
   }
 
@@ -129,6 +155,7 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     this.#draining = true;
+    await this.#control?.close();
     await this.#drain();
     await this.host.stop();
     await this.sip.transports.close();
@@ -156,13 +183,13 @@ class Server implements RunningServer {
     const { script, problems } = await compileScript(this.config.script, this.host.functions, options);
     if (script === undefined) throw new ProblemsError(problems);
     const { wheel } = this.sip;
-    this.#runner = new ScriptRunner(script, { log, clock: this.#clock, wheel, random: this.#random, scriptTimeout });
+    this.#runner = new ScriptRunner(script, { log, clock: this.clock, wheel, random: this.#random, scriptTimeout });
     return this.#runner;
   }
 
-  async #listen(spec: ListenSpec): Promise<void> {
+  async listen(spec: ListenSpec): Promise<ListenPoint> {
     try {
-      await this.sip.transports.listen(spec);
+      return await this.sip.transports.listen(spec);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       const inUse = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';

@@ -21,6 +21,8 @@ export interface LoggingOptions {
 export interface Logging {
   /** The logger of this name, the same one each time. */
   named(name: string): Logger;
+  /** The level of each logger there is, by its name. */
+  readonly levels: ReadonlyMap<string, string>;
   /** Changes the level of one logger, or of all of them and of those to come. */
   setLevel(level: LogThreshold, name?: string): void;
   /** Writes what is counted or buffered, now: call it before the process ends. */
@@ -76,6 +78,9 @@ export function createLogging(options: LoggingOptions): Logging {
       const child = root.child({ module: name });
       children.set(name, child);
       return child;
+    },
+    get levels() {
+      return new Map([...children].map(([name, child]) => [name, child.level]));
     },
     setLevel(level, name) {
       if (name !== undefined) {

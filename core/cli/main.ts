@@ -5,6 +5,7 @@ import { ProblemsError } from '../base/problem';
 import { check, checkUsage } from './check';
 import type { Terminal } from './client-target';
 import type { CliCommand } from './command';
+import { ctl, ctlUsage } from './ctl';
 import { moduleManual, moduleUsage } from './module';
 import { publish, publishUsage } from './publish';
 import { serve, serveUsage } from './serve';
@@ -15,6 +16,7 @@ import { watch, watchUsage } from './watch';
 const commands: ReadonlyMap<string, CliCommand> = new Map([
   ['serve', { usage: serveUsage, run: serve }],
   ['check', { usage: checkUsage, run: check }],
+  ['ctl', { usage: ctlUsage, run: ctl }],
   ['types', { usage: typesUsage, run: types }],
   ['module', { usage: moduleUsage, run: moduleManual }],
   ['publish', { usage: publishUsage, run: publish }],

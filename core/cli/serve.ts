@@ -11,7 +11,8 @@ import { inspect } from './inspect';
 export const serveUsage = `rollcall serve -f FILE     serve a config file in the foreground
 
 Logs go to standard error. SIGTERM and SIGINT: no more requests are taken, what was accepted is finished
-and stored, exit code 0. A second SIGINT ends it at once.`;
+and stored, exit code 0. A second SIGINT ends it at once. SIGHUP takes over what has changed in the config
+and its script; with a problem in them nothing changes, and the log says why.`;
 
 /** Runs the command: resolves when the server has stopped. */
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -26,6 +27,8 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   const points = server.points.map((point) => formatListen(point));
   terminal.err(`rollcall: ready, listening on ${points.join(' ')}`);
   for (const line of howToTry(server)) terminal.err(line);
+  // What came of it is in the log.
+  process.on('SIGHUP', () => void server.commands.reload('config').catch(() => {}));
   const signal = await stopRequested;
   terminal.err(`rollcall: ${signal}, stopping`);
   await server.stop();

@@ -11,6 +11,8 @@ export interface ScriptOptions {
   readonly knownModules: readonly string[];
   /** `max_while_loops`: most loop turns and calls of the script's own functions in one run. */
   readonly maxWhileLoops: number;
+  /** What imports are checked against, when that is not `functions`: those of a module that is to go are in one and not in the other. */
+  readonly importable?: FunctionTable;
 }
 
 /** One of the two. */
@@ -29,7 +31,9 @@ export async function compileScript(
   functions: FunctionTable,
   options: ScriptOptions,
 ): Promise<ScriptResult> {
-  const names = new Map([...functions].map(([module, declared]) => [module, Object.keys(declared)]));
+  const names = new Map(
+    [...(options.importable ?? functions)].map(([module, declared]) => [module, Object.keys(declared)]),
+  );
   const { files, problems } = await compileFiles(path, { functions: names, knownModules: options.knownModules });
   if (files === undefined) return { problems: sortProblems(problems) };
   const script = new Script(files, functions, { log: options.log, maxTurns: options.maxWhileLoops });

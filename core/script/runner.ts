@@ -22,10 +22,14 @@ export interface RunnerOptions {
 
 /** How often runs are looked at that take too long, in ms. */
 const sweepEvery = 1000;
+/** ms between two looks at earlier scripts. */
+const settleStep = 5;
 
 export class ScriptRunner {
   readonly #options: RunnerOptions;
   readonly #kit: ReplyKit;
+  /** s; see the option. */
+  scriptTimeout: number;
   #script: Script;
   /** Earlier scripts that still have runs in flight. */
   readonly #leaving = new Set<Script>();
@@ -33,6 +37,7 @@ export class ScriptRunner {
 
   constructor(script: Script, options: RunnerOptions) {
     this.#options = options;
+    this.scriptTimeout = options.scriptTimeout;
     this.#script = script;
     this.#kit = {
       random: options.random,
@@ -45,8 +50,22 @@ export class ScriptRunner {
   /** Takes requests to another script from now on. Runs in flight end on the one they began with. */
   use(script: Script): void {
     if (script === this.#script) return;
+    this.#leaving.delete(script);
     if (this.#script.inFlight > 0) this.#leaving.add(this.#script);
     this.#script = script;
+  }
+
+  /** The one that takes requests. */
+  get script(): Script {
+    return this.#script;
+  }
+
+  /** Resolves when no run of an earlier script is in flight, or after `limit` ms. */
+  async settled(limit: number): Promise<void> {
+    const deadline = performance.now() + limit;
+    while ([...this.#leaving].some((script) => script.inFlight > 0) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, settleStep));
+    }
   }
 
   /** Runs that have not ended. */
@@ -101,7 +120,8 @@ export class ScriptRunner {
   #sweepLater(): void {
     this.#sweeping = true;
     this.#options.wheel.after(sweepEvery, () => {
-      const { clock, scriptTimeout } = this.#options;
+      const { clock } = this.#options;
+      const { scriptTimeout } = this;
       const scripts = [this.#script, ...this.#leaving];
       for (const script of scripts) {
         script.endStartedBefore(clock.now() - scriptTimeout * 1000, `${scriptTimeout} s (script_timeout)`);

@@ -2,6 +2,7 @@
 import { RollcallError, SipError } from '../base/errors';
 import type { Logger, LogLevel } from '../base/logger';
 import type { ScriptFunction } from '../module/function';
+import { isPromise } from '../module/gate';
 import type { EventRouteInput } from '../module/request';
 import { decodeUtf8, encodeUtf8 } from '../sip/text';
 import type { CompiledFiles } from './compile';
@@ -278,10 +279,6 @@ export class Script implements Whereabouts {
     run.over = true;
     this.#runs.delete(run.id);
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** A result as it crosses. Text of messages is one character a byte on this side and as people read it on the other. */

@@ -24,8 +24,9 @@ const floors = new Map([
   ['core/module', 2],
   ['core/control', 2],
   ['core/script', 3],
-  ['core/server.ts', 4],
-  ['core/cli', 4],
+  ['core/admin', 4],
+  ['core/server.ts', 5],
+  ['core/cli', 5],
 ]);
 
 /** Every import, export from, import() and require() of a file, types included; text in strings is not taken for one. */
