@@ -17,9 +17,10 @@ export interface EventPackage {
   check(body: Buffer): { ok: true } | { ok: false; reason: string };
   /**
    * One document out of all live publications, newest content first; the package's "nothing there" document for an empty list.
-   * Deterministic: the same publications give the same bytes. `presentity` is `sip:user@host`.
+   * Deterministic: the same arguments give the same bytes. `presentity` is `sip:user@host`. `revision` rises with the changes
+   * that watchers are told of, over restarts too, for formats that number their documents.
    */
-  compose(presentity: string, publications: readonly PublishedDocument[]): Buffer;
+  compose(presentity: string, publications: readonly PublishedDocument[], revision: number): Buffer;
   /**
    * A composed document as a view lets it be seen: what the view does not grant is not in it. Deterministic: equal documents
    * and equal keys give equal bytes. It may hand `document` itself back.

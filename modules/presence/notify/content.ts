@@ -74,7 +74,7 @@ export class Contents {
     const permission = view === closed ? undefined : this.permission(resource, watcher);
     // A view that is not the watcher's any more shows nothing; the NOTIFY with its new one is on its way.
     if (permission?.view !== view || !permission.transformation || !by.transform)
-      return by.compose(resource.key.uri, []);
+      return by.compose(resource.key.uri, [], 0);
     return by.transform(resource.key.uri, whole, permission.transformation);
   }
 
@@ -86,7 +86,7 @@ export class Contents {
     const published = [...resource.publications.values()].map((publication) => publication.document);
     published.sort((a, b) => b.sequence - a.sequence);
     try {
-      const made = { by, whole: by.compose(resource.key.uri, published), views: new Map() };
+      const made = { by, whole: by.compose(resource.key.uri, published, resource.fanouts), views: new Map() };
       this.documents.set(resource, made);
       return made;
     } catch (error) {
