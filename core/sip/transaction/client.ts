@@ -4,6 +4,7 @@ import type { Random } from '../../base/random';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
 import type { SipResponse } from '../message';
 import type { Flow } from '../transport/flow';
+import type { MethodCounts } from './counts';
 import { RecentSet } from './recent';
 import type { Timers } from './timers';
 
@@ -35,12 +36,24 @@ export interface ClientTransaction {
   adopt(onFinal: (outcome: ClientOutcome) => void): void;
 }
 
+/** Counted since the start. */
+export interface ClientCounters {
+  /** Requests sent again because no answer had come. */
+  retransmissions: number;
+  /** Requests that got no final answer in time. */
+  timeouts: number;
+  /** Requests that could not be sent, or whose connection went before the answer came. */
+  failures: number;
+}
+
 /** All client transactions: one map by branch, and for each at most one timer of the wheel at a time. */
 export class ClientTransactions {
+  readonly counters: ClientCounters = { retransmissions: 0, timeouts: 0, failures: 0 };
   readonly #wheel: TimerWheel;
   readonly #random: Random;
   readonly #log: Logger;
   readonly #timers: Timers;
+  readonly #counts: MethodCounts;
   readonly #sentBy: (flow: Flow) => string;
   readonly #pending = new Map<string, Call>();
   /** Only for streams, whose end is the end of what waits on them. */
@@ -53,12 +66,14 @@ export class ClientTransactions {
     random: Random;
     log: Logger;
     timers: Timers;
+    counts: MethodCounts;
     sentBy: (flow: Flow) => string;
   }) {
     this.#wheel = options.wheel;
     this.#random = options.random;
     this.#log = options.log;
     this.#timers = options.timers;
+    this.#counts = options.counts;
     this.#sentBy = options.sentBy;
     this.#finished = new RecentSet(options.wheel, options.timers.t4);
   }
@@ -74,6 +89,7 @@ export class ClientTransactions {
     const branch = `z9hG4bK${this.#random.token()}`;
     const via = `SIP/2.0/${flow.protocol.toUpperCase()} ${this.#sentBy(flow)};branch=${branch};rport`;
     const bytes = options.render(via);
+    this.#counts.request(methodOf(bytes));
     const now = this.#wheel.now();
     const call = new Call(this, branch, options, bytes, now + 64 * this.#timers.t1);
     call.interval = this.#timers.t1;
@@ -100,7 +116,10 @@ export class ClientTransactions {
   /** Takes the response of a matched request. */
   receive(call: Call, response: SipResponse): void {
     if (response.status < 200) call.proceeding = true;
-    else this.#finish(call, { response });
+    else {
+      this.#counts.answer(response.cseq.method, response.status);
+      this.#finish(call, { response });
+    }
   }
 
   /** Fails what waits for an answer on a connection that has gone. */
@@ -135,11 +154,13 @@ export class ClientTransactions {
   #ring(call: Call): void {
     const now = this.#wheel.now();
     if (now >= call.deadline) {
+      this.counters.timeouts++;
       this.#finish(call, { failure: 'timeout' });
       return;
     }
     call.interval = call.proceeding ? this.#timers.t2 : Math.min(2 * call.interval, this.#timers.t2);
     this.#arm(call, now);
+    this.counters.retransmissions++;
     this.#send(call);
   }
 
@@ -154,6 +175,7 @@ export class ClientTransactions {
 
   #finish(call: Call, outcome: ClientOutcome): void {
     if (!this.#pending.has(call.branch)) return;
+    if (outcome.failure === 'transport') this.counters.failures++;
     this.forget(call);
     this.tell(call, outcome);
   }
@@ -206,6 +228,14 @@ export class Call implements ClientTransaction {
 
   /** Whether the request has this method: read from its first bytes, which nobody needs before a response comes. */
   isMethod(method: string): boolean {
-    return this.bytes.toString('latin1', 0, method.length + 1) === `${method} `;
+    return methodOf(this.bytes) === method;
   }
+}
+
+/** The longest method that is told apart from others; a token ends with the blank before the Request-URI. */
+const maxMethod = 32;
+
+function methodOf(request: Buffer): string {
+  const blank = request.indexOf(0x20);
+  return request.toString('latin1', 0, blank < 0 ? maxMethod : Math.min(blank, maxMethod));
 }

@@ -7,9 +7,12 @@ import type { SipRequest, SipResponse } from '../message';
 import { buildReply } from '../reply';
 import type { Flow } from '../transport/flow';
 import type { Received, TransportLayer } from '../transport/layer';
-import { type ClientRequest, type ClientTransaction, ClientTransactions } from './client';
+import { type ClientCounters, type ClientRequest, type ClientTransaction, ClientTransactions } from './client';
+import { MethodCounts } from './counts';
 import { transactionKey } from './key';
+import { LoadWatch } from './load';
 import { OptionTags } from './options';
+import { defaultOverloadLimits, Overload, type OverloadLimits } from './overload';
 import {
   defaultServerLimits,
   type ServerTransaction,
@@ -29,6 +32,7 @@ export interface TransactionOptions {
   /** ms; what is left out has RFC 3261's value. */
   readonly timers?: Partial<Timers>;
   readonly limits?: Partial<ServerTransactionLimits>;
+  readonly overload?: OverloadLimits;
 }
 
 /** Counted since the start. */
@@ -51,10 +55,17 @@ export interface TransactionCounters {
 export class TransactionLayer {
   /** Option tags that Require may name (§8.2.2.3). */
   readonly options = new OptionTags();
+  /** Which requests are refused when there are too many; its limits may be changed at any time. */
+  readonly overload: Overload;
+  /** Requests that came, each once, and the final answers they got. */
+  readonly served = new MethodCounts();
+  /** Requests that were sent, each once, and the final answers they got. */
+  readonly asked = new MethodCounts();
   readonly #transports: TransportLayer;
   readonly #log: Logger;
   readonly #servers: ServerTransactions;
   readonly #clients: ClientTransactions;
+  readonly #load: LoadWatch;
   readonly #secret: string;
   readonly #counters: TransactionCounters = { requests: 0, retransmissions: 0, rejected: 0, strayResponses: 0 };
   #onRequest: ((transaction: ServerTransaction) => void) | undefined;
@@ -67,14 +78,24 @@ export class TransactionLayer {
     this.#transports = transports;
     this.#log = log;
     this.#secret = random.token();
+    this.overload = new Overload(options.overload ?? defaultOverloadLimits);
+    this.#load = new LoadWatch({ wheel, transports, overload: this.overload, log });
     this.#servers = new ServerTransactions({
       wheel,
       log,
       timers,
       limits,
+      counts: this.served,
       deliver: (bytes, t) => this.#deliver(bytes, t),
     });
-    this.#clients = new ClientTransactions({ wheel, random, log, timers, sentBy: (flow) => transports.sentBy(flow) });
+    this.#clients = new ClientTransactions({
+      wheel,
+      random,
+      log,
+      timers,
+      counts: this.asked,
+      sentBy: (flow) => transports.sentBy(flow),
+    });
     transports.onMessage((message, flow) => this.#receive(message, flow));
     transports.onFlowClosed((flow) => this.#clients.flowClosed(flow));
   }
@@ -99,9 +120,11 @@ export class TransactionLayer {
     readonly working: number;
     readonly kept: number;
     readonly pending: number;
+    readonly sent: Readonly<ClientCounters>;
   } {
     const { working, kept } = this.#servers;
-    return { ...this.#counters, working, kept, pending: this.#clients.pending };
+    const { pending, counters: sent } = this.#clients;
+    return { ...this.#counters, working, kept, pending, sent };
   }
 
   #receive(received: Received, flow: Flow): void {
@@ -126,17 +149,22 @@ export class TransactionLayer {
       this.#counters.retransmissions++;
       return;
     }
+    this.served.request(request.method);
     if (request.method === 'CANCEL') {
       this.#cancel(request, flow);
+      return;
+    }
+    this.#load.request();
+    const wait = this.#servers.full
+      ? this.overload.retryAfter()
+      : this.overload.refuses(request, this.#servers.working);
+    if (!this.#onRequest || wait !== undefined) {
+      this.#reject(request, flow, 503, 'Service Unavailable', `Retry-After: ${wait ?? this.overload.retryAfter()}\r\n`);
       return;
     }
     const unsupported = this.options.unsupported(request);
     if (unsupported.length > 0) {
       this.#reject(request, flow, 420, 'Bad Extension', `Unsupported: ${unsupported.join(', ')}\r\n`);
-      return;
-    }
-    if (!this.#onRequest || this.#servers.full) {
-      this.#reject(request, flow, 503, 'Service Unavailable', 'Retry-After: 5\r\n');
       return;
     }
     this.#counters.requests++;
@@ -180,6 +208,7 @@ export class TransactionLayer {
   /** Answers without keeping anything: what comes again is answered again, with the same bytes. */
   #reject(request: SipRequest, flow: Flow, status: number, reason: string, headers = ''): void {
     this.#counters.rejected++;
+    this.served.answer(request.method, status);
     flow.send(this.#render(request, status, reason, headers));
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger';
 import type { TimerWheel } from '../../base/wheel';
 import type { SipRequest } from '../message';
 import type { Flow } from '../transport/flow';
+import type { MethodCounts } from './counts';
 import { transactionKey } from './key';
 import { ReplyStore } from './replies';
 import type { Timers } from './timers';
@@ -57,6 +58,7 @@ export class ServerTransactions {
   readonly #log: Logger;
   readonly #limits: ServerTransactionLimits;
   readonly #lifetime: number;
+  readonly #counts: MethodCounts;
   readonly #deliver: (bytes: Buffer, transaction: ServerTransaction) => void;
   /** In the order in which they came. */
   readonly #working = new Map<string, Work>();
@@ -69,12 +71,14 @@ export class ServerTransactions {
     log: Logger;
     timers: Timers;
     limits: ServerTransactionLimits;
+    counts: MethodCounts;
     deliver: (bytes: Buffer, transaction: ServerTransaction) => void;
   }) {
     this.#wheel = options.wheel;
     this.#log = options.log;
     this.#limits = options.limits;
     this.#lifetime = 64 * options.timers.t1;
+    this.#counts = options.counts;
     this.#deliver = options.deliver;
     this.#replies = new ReplyStore(options.wheel, {
       lifetime: this.#lifetime,
@@ -132,7 +136,8 @@ export class ServerTransactions {
   }
 
   /** @internal Timer J is 64*T1 for datagrams and nothing for streams, where nobody retransmits. */
-  complete(work: Work, bytes: Buffer, keep: boolean): void {
+  complete(work: Work, bytes: Buffer, status: number, keep: boolean): void {
+    this.#counts.answer(work.request.method, status);
     // Of a transaction that was given up its place may be another's by now.
     if (this.#working.get(work.key) === work) {
       this.#working.delete(work.key);
@@ -193,7 +198,7 @@ class Work implements ServerTransaction {
       this.#table.reply(this, bytes);
     } else {
       this.#answered = true;
-      this.#table.complete(this, bytes, keep);
+      this.#table.complete(this, bytes, status, keep);
     }
   }
 

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { RollcallError } from '../../base/errors';
 import type { Logger } from '../../base/logger';
 import type { TimerWheel } from '../../base/wheel';
+import { type Backlog, BacklogTable } from './backlog';
 import { ConnectionTable } from './connections';
 import { type Endpoint, type Flow, hostPort, type Protocol, parseFlowKey, withoutZone } from './flow';
 import { defaultTransportLimits, type TransportLimits } from './limits';
@@ -17,6 +18,8 @@ export interface TransportOptions {
   readonly wheel: TimerWheel;
   /** What is left out has the value of `defaultTransportLimits`. */
   readonly limits?: Partial<TransportLimits>;
+  /** The kernel's view of UDP sockets; another one in tests. */
+  readonly backlogs?: BacklogTable;
 }
 
 /** The transport layer, RFC 3261 §18. */
@@ -24,6 +27,7 @@ export class TransportLayer {
   readonly #log: Logger;
   readonly #transports: ReadonlyMap<string, Transport>;
   readonly #connections: ConnectionTable;
+  readonly #backlogs: BacklogTable;
   readonly #counters: TransportCounters = {
     received: 0,
     sent: 0,
@@ -42,6 +46,7 @@ export class TransportLayer {
 
   constructor(options: TransportOptions) {
     this.#log = options.log;
+    this.#backlogs = options.backlogs ?? new BacklogTable();
     const limits = { ...defaultTransportLimits, ...options.limits };
     this.#connections = new ConnectionTable(limits);
     const host: TransportHost = {
@@ -93,6 +98,7 @@ export class TransportLayer {
       protocol: opened.protocol,
       address: opened.address,
       port: opened.port,
+      ...(opened.receiveBuffer === undefined ? {} : { receiveBuffer: opened.receiveBuffer }),
       close: () => {
         this.#points = this.#points.filter((other) => other !== point);
         return opened.close();
@@ -100,6 +106,15 @@ export class TransportLayer {
     };
     this.#points = [...this.#points, point];
     return point;
+  }
+
+  /** What waits in the kernel for each UDP socket, with the size of its buffer; empty where the kernel does not tell. */
+  backlogs(): { readonly point: ListenPoint; readonly backlog: Backlog; readonly receiveBuffer: number }[] {
+    return this.#points.flatMap((point) => {
+      const { address, port, receiveBuffer } = point;
+      const backlog = receiveBuffer === undefined ? undefined : this.#backlogs.of(address, port);
+      return receiveBuffer === undefined || backlog === undefined ? [] : [{ point, backlog, receiveBuffer }];
+    });
   }
 
   /** Sets who gets the messages. A message is a request, a response, or a bad one that may be answered. */

@@ -13,6 +13,8 @@ export interface ListenPoint {
   readonly address: string;
   /** The actual one, where port 0 was asked for. */
   readonly port: number;
+  /** udp: bytes of the receive buffer that the kernel has granted. */
+  readonly receiveBuffer?: number;
   /** Stops listening. Connections that came through it stay. */
   close(): Promise<void>;
 }

@@ -62,6 +62,7 @@ class UdpPoint implements ListenPoint {
   readonly protocol = 'udp';
   readonly wildcard: boolean;
   readonly ipv6: boolean;
+  readonly receiveBuffer: number;
   open = true;
   readonly #host: TransportHost;
   readonly #socket: Socket;
@@ -105,6 +106,7 @@ class UdpPoint implements ListenPoint {
     this.ipv6 = isIPv6(withoutZone(address));
     this.#addresses = this.wildcard ? new LocalAddresses(address) : undefined;
     this.#enlargeBuffers(host.limits.udpBufferBytes);
+    this.receiveBuffer = socket.getRecvBufferSize();
     socket.on('message', (bytes, from) => this.#receive(bytes, from));
     // ECONNREFUSED and the like of an earlier datagram: about one peer, never about the socket.
     socket.on('error', (error) => host.log.debug({ err: error }, 'udp socket reported an error'));

@@ -5,6 +5,7 @@ import { TimerWheel } from '../../../../core/base/wheel';
 import { parseMessage, type SipRequest, type SipResponse } from '../../../../core/sip/message';
 import { buildReply } from '../../../../core/sip/reply';
 import { type ServerTransaction, TransactionLayer } from '../../../../core/sip/transaction/layer';
+import { defaultOverloadLimits } from '../../../../core/sip/transaction/overload';
 import type { ServerTransactionLimits } from '../../../../core/sip/transaction/server';
 import { type Endpoint, type Flow, flowKey, hostPort, type Protocol } from '../../../../core/sip/transport/flow';
 import type { Received, TransportLayer } from '../../../../core/sip/transport/layer';
@@ -52,6 +53,8 @@ class FakeTransports {
   #handler: (received: Received, flow: Flow) => void = () => {};
   readonly closed: ((flow: Flow) => void)[] = [];
   readonly opened: FakeFlow[] = [];
+  /** Bytes that wait in the kernel. */
+  waiting = 0;
 
   onMessage(handler: (received: Received, flow: Flow) => void): void {
     this.#handler = handler;
@@ -69,6 +72,10 @@ class FakeTransports {
     const flow = new FakeFlow(protocol, remote);
     this.opened.push(flow);
     return Promise.resolve(flow);
+  }
+  backlogs(): ReturnType<TransportLayer['backlogs']> {
+    const point = { protocol: 'udp', address: '127.0.0.1', port: 5060, close: async () => {} } as const;
+    return [{ point, backlog: { bytes: this.waiting, dropped: 0 }, receiveBuffer: 8 * 1024 * 1024 }];
   }
   receive(text: string, flow: Flow): void {
     const parsed = parseMessage(Buffer.from(text, 'latin1'));
@@ -98,13 +105,15 @@ export function transactionHarness(limits: Partial<ServerTransactionLimits> = {}
   const random: Random = { token: () => `token${tokens++}` };
   const logged: string[] = [];
   const write = (fields: object | string, text?: string) => void logged.push(text ?? String(fields));
-  const log: Logger = { ...silentLogger, warn: write, error: write };
+  const log: Logger = { ...silentLogger, info: write, warn: write, error: write };
   const layer = new TransactionLayer({
     transports: transports as unknown as TransportLayer,
     wheel,
     random,
     log,
     limits,
+    // Time jumps here, which is not the loop being late.
+    overload: { ...defaultOverloadLimits, delay: 0 },
   });
   const handled: ServerTransaction[] = [];
   layer.onRequest((transaction) => {

@@ -242,7 +242,7 @@ describe('server transactions', () => {
     for (let i = 0; i < 3; i++) h.receive(request(), flow);
     assert.equal(h.handled.length, 2);
     assert.equal(flow.last.status, 503);
-    assert.equal(flow.last.header('Retry-After'), '5');
+    assert.match(flow.last.header('Retry-After') ?? '', /^([5-9]|1[0-5])$/);
     answer(h.handled[0]);
     h.receive(request(), flow);
     assert.equal(h.handled.length, 3);
@@ -259,6 +259,7 @@ describe('server transactions', () => {
     h.receive(text, flow);
     answer(h.handled[0]);
     assert.equal(h.layer.stats.working, 1, 'a late answer does not end the transaction that took its place');
+    h.clock.advance(200);
     assert.equal(h.wheel.size, 1);
   });
 

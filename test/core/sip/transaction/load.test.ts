@@ -1,0 +1,108 @@
+// Tests overload in the transaction layer: the look at the load, the 503 before the handler, what it says and when it rests.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FakeFlow, request, transactionHarness } from './harness';
+
+const full = 1024 * 1024;
+
+/** A server whose receive buffer holds `bytes`, and that has seen it. */
+function loaded(bytes: number) {
+  const h = transactionHarness();
+  const flow = new FakeFlow();
+  h.transports.waiting = bytes;
+  h.receive(request(), flow);
+  h.clock.advance(60);
+  return { ...h, flow };
+}
+
+describe('a server with more requests than it can serve', () => {
+  it('answers new ones 503 with Retry-After before anybody works on them', () => {
+    const h = loaded(full);
+    assert.equal(h.handled.length, 1, 'the one that came before the look');
+    h.receive(request(), h.flow);
+    assert.equal(h.flow.last.status, 503);
+    assert.match(h.flow.last.header('Retry-After') ?? '', /^([5-9]|1[0-5])$/);
+    assert.ok(h.flow.last.tag('To'));
+    assert.equal(h.handled.length, 1);
+    assert.equal(h.layer.stats.working, 1);
+  });
+
+  it('lets in what carries something on, and the question whether it lives', () => {
+    const h = loaded(full);
+    h.receive(request({ headers: ['SIP-If-Match: abc'] }), h.flow);
+    h.receive(request({ method: 'SUBSCRIBE', to: '<sip:alice@example.com>;tag=ours' }), h.flow);
+    h.receive(request({ method: 'OPTIONS' }), h.flow);
+    assert.equal(h.handled.length, 4);
+  });
+
+  it('refuses even those at twice the bound, but not OPTIONS', () => {
+    const h = loaded(2 * full);
+    h.receive(request({ headers: ['SIP-If-Match: abc'] }), h.flow);
+    assert.equal(h.flow.last.status, 503);
+    h.receive(request({ method: 'OPTIONS' }), h.flow);
+    assert.equal(h.handled.at(-1)?.request.method, 'OPTIONS');
+  });
+
+  it('keeps nothing of what it refused: the same request sent again is judged anew', () => {
+    const h = loaded(full);
+    const text = request();
+    h.receive(text, h.flow);
+    assert.equal(h.flow.last.status, 503);
+    h.transports.waiting = 0;
+    h.receive(request({ method: 'OPTIONS' }), h.flow);
+    h.clock.advance(110);
+    h.receive(text, h.flow);
+    assert.equal(h.handled.at(-1)?.request.method, 'PUBLISH');
+  });
+
+  it('counts requests that are being worked on, whatever the kernel says', () => {
+    const h = transactionHarness();
+    h.layer.overload.limits = { ...h.layer.overload.limits, working: 4 };
+    const flow = new FakeFlow();
+    for (let i = 0; i < 20; i++) h.receive(request(), flow);
+    assert.equal(h.handled.length, 4);
+    assert.deepEqual(h.layer.overload.refused, { new: 16, known: 0 });
+  });
+
+  it('says once that it refuses, and once that it is over', () => {
+    const h = loaded(full);
+    for (let i = 0; i < 10; i++) {
+      h.receive(request(), h.flow);
+      h.clock.advance(50);
+    }
+    h.transports.waiting = 0;
+    h.clock.advance(6000);
+    assert.deepEqual(h.logged, ['more requests than can be served: some get 503', 'the overload is over']);
+  });
+
+  it('rests when nothing comes', () => {
+    const h = loaded(0);
+    h.clock.advance(200);
+    assert.equal(h.wheel.size, 1, 'the look at requests that nobody answers');
+  });
+
+  it('counts requests once, and their answers, by method and status', () => {
+    const h = loaded(full);
+    const text = request();
+    h.receive(text, h.flow);
+    h.receive(text, h.flow);
+    h.receive(request({ method: 'CANCEL' }), h.flow);
+    h.receive(request({ method: 'INVENTED' }), h.flow);
+    assert.deepEqual(
+      [...h.layer.served.requests()],
+      [
+        { method: 'PUBLISH', count: 3 },
+        { method: 'CANCEL', count: 1 },
+        { method: 'other', count: 1 },
+      ],
+    );
+    assert.deepEqual(
+      [...h.layer.served.answers()],
+      [
+        { method: 'PUBLISH', status: 503, count: 2 },
+        { method: 'CANCEL', status: 481, count: 1 },
+        { method: 'other', status: 503, count: 1 },
+      ],
+    );
+  });
+});
