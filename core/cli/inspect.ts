@@ -5,6 +5,7 @@ import { type Problem, sortProblems } from '../base/problem';
 import { systemRandom } from '../base/random';
 import type { Config } from '../config/config';
 import { openMemoryDatabase } from '../db/memory';
+import type { OpenDatabase } from '../module/databases';
 import { ModuleHost } from '../module/host';
 import { type Plan, planModules } from '../module/plan';
 import { compileScript } from '../script/load';
@@ -14,14 +15,21 @@ import { createSip } from '../server';
 export interface Inspection {
   readonly config: Config;
   readonly plan: Plan;
-  /** With every module set up that could be. Nothing listens, no timer runs, every database is an empty one in memory. */
+  /** With every module set up that could be. Nothing listens, no timer runs. */
   readonly host: ModuleHost;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
-/** Sets a config's modules up on nothing, compiles its script, hands the result to `use`, and takes all of it down. */
-export async function inspect<T>(config: Config, use: (inspection: Inspection) => Promise<T> | T): Promise<T> {
+/**
+ * Sets a config's modules up on nothing, compiles its script, hands the result to `use`, and takes all of it down.
+ * @param openDatabase what modules get for a database: an empty one in memory when not given
+ */
+export async function inspect<T>(
+  config: Config,
+  use: (inspection: Inspection) => Promise<T> | T,
+  openDatabase: OpenDatabase = async () => openMemoryDatabase(),
+): Promise<T> {
   const plan = await planModules(config);
   const logging = createLogging({ level: 'silent', format: 'json' });
   const random = systemRandom();
@@ -32,7 +40,7 @@ export async function inspect<T>(config: Config, use: (inspection: Inspection) =
     random,
     sip,
     baseDir: config.baseDir,
-    openDatabase: async () => openMemoryDatabase(),
+    openDatabase,
   });
   let problems = [...config.problems, ...plan.problems];
   try {

@@ -6,6 +6,7 @@ import { check, checkUsage } from './check';
 import type { Terminal } from './client-target';
 import type { CliCommand } from './command';
 import { ctl, ctlUsage } from './ctl';
+import { db, dbUsage } from './db';
 import { moduleManual, moduleUsage } from './module';
 import { publish, publishUsage } from './publish';
 import { serve, serveUsage } from './serve';
@@ -18,6 +19,7 @@ const commands: ReadonlyMap<string, CliCommand> = new Map([
   ['check', { usage: checkUsage, run: check }],
   ['ctl', { usage: ctlUsage, run: ctl }],
   ['types', { usage: typesUsage, run: types }],
+  ['db', { usage: dbUsage, run: db }],
   ['module', { usage: moduleUsage, run: moduleManual }],
   ['publish', { usage: publishUsage, run: publish }],
   ['watch', { usage: watchUsage, run: watch }],

@@ -35,15 +35,16 @@ export type OpenDatabase = (url: DatabaseUrl, drivers: ReadonlyMap<string, Datab
 
 /** Opens through the driver that a module registered. */
 export function openWithDriver(log: Logger): OpenDatabase {
-  return async (url, drivers) => {
-    const driver = drivers.get(url.scheme);
-    if (driver === undefined) {
-      throw new RollcallError(`db_url uses ${url.scheme}: and no loaded module serves that`, {
-        hint: `add \`- ${driverModule(url)}\` to loadmodule`,
-      });
-    }
-    return driver.open(url, log);
-  };
+  return async (url, drivers) => driverFor(url, drivers).open(url, log);
+}
+
+/** @throws RollcallError that names the module to load */
+export function driverFor(url: DatabaseUrl, drivers: ReadonlyMap<string, DatabaseDriver>): DatabaseDriver {
+  const driver = drivers.get(url.scheme);
+  if (driver !== undefined) return driver;
+  throw new RollcallError(`db_url uses ${url.scheme}: and no loaded module serves that`, {
+    hint: `add \`- ${driverModule(url)}\` to loadmodule`,
+  });
 }
 
 interface Opened {
@@ -71,6 +72,7 @@ export class Databases {
     const key = identity(url);
     const known = this.#opened.get(key);
     if (known !== undefined) return known.handle;
+    this.drivers.get(url.scheme)?.check?.(url);
     const handle = this.openNew(url, this.drivers).then((database) => new DatabaseHandle(database));
     this.#opened.set(key, { url, handle });
     // A failed attempt must not stand in the way of the next one.
