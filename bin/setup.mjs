@@ -38,7 +38,7 @@ if (packagesMissing() || buildMissing()) {
   if (buildMissing()) await build();
   unlock();
 }
-if (forTests) await installSipp();
+if (forTests) await installForTests();
 
 /** Whether node_modules is not what the lock file asks for, or was built for another Node. */
 function packagesMissing() {
@@ -117,22 +117,26 @@ async function build() {
   });
 }
 
-/** SIPp runs the scenarios of test/sipp. Debian and Ubuntu have it as sip-tester. */
-async function installSipp() {
-  if (spawnSync('sipp', ['-v'], { stdio: 'ignore' }).error === undefined) return;
+/** Programs that tests run, and the packages of Debian and Ubuntu that have them. */
+async function installForTests() {
+  const wanted = [
+    { program: 'sipp', question: '-v', pack: 'sip-tester', without: 'SIPp: the tests in test/sipp' },
+    { program: 'mariadbd', question: '--version', pack: 'mariadb-server', without: 'MariaDB: the tests of db_mysql' },
+  ];
   const apt = spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).error === undefined;
-  const without =
-    'without SIPp: the tests in test/sipp will be skipped (Debian and Ubuntu have it as the package sip-tester)';
-  if (!apt || process.getuid?.() !== 0) {
-    say(without);
-    return;
+  for (const { program, question, pack, without } of wanted) {
+    if (spawnSync(program, [question], { stdio: 'ignore' }).error === undefined) continue;
+    if (apt && process.getuid?.() === 0 && (await installPackage(pack))) continue;
+    say(`without ${without} will be skipped (Debian and Ubuntu have it as the package ${pack})`);
   }
-  const install = ['install', '-y', '--no-install-recommends', 'sip-tester'];
-  const done =
-    (await attempt('installing the package sip-tester', 'apt-get', install)) ||
-    ((await attempt('reading the package lists', 'apt-get', ['update'])) &&
-      (await attempt('installing the package sip-tester', 'apt-get', install)));
-  if (!done) say(without);
+}
+
+async function installPackage(name) {
+  const install = () =>
+    attempt(`installing the package ${name}`, 'apt-get', ['install', '-y', '--no-install-recommends', name]);
+  return (
+    (await install()) || ((await attempt('reading the package lists', 'apt-get', ['update'])) && (await install()))
+  );
 }
 
 /** Runs a program that has to succeed. */

@@ -180,7 +180,7 @@ test('the lock of a set-up that was killed does not stand in the way', async () 
   assert.equal(existsSync(join(tree.folder, 'var/setup.lock')), false);
 });
 
-test('with --test and no way to install SIPp it says that these tests will be skipped', async () => {
+test('with --test and no way to install a program it says which tests will be skipped', async () => {
   const tree = new Tree();
   await tree.run();
   for (const name of ['node', 'npm']) tree.program(name, '#!/bin/sh\n');
@@ -190,9 +190,13 @@ test('with --test and no way to install SIPp it says that these tests will be sk
     said,
     /^setup: without SIPp: the tests in test\/sipp will be skipped \(Debian and Ubuntu have it as the package sip-tester\)$/m,
   );
+  assert.match(
+    said,
+    /^setup: without MariaDB: the tests of db_mysql will be skipped \(.* the package mariadb-server\)$/m,
+  );
 });
 
-test('with --test SIPp is installed as root, after reading the package lists when these are missing', async () => {
+test('with --test what is missing is installed as root, after reading the package lists when these are missing', async () => {
   if (process.getuid?.() !== 0) return;
   const tree = new Tree();
   await tree.run();
@@ -201,13 +205,14 @@ test('with --test SIPp is installed as root, after reading the package lists whe
     'apt-get',
     `#!/bin/sh
 [ "$1" = --version ] && exit 0
-echo "apt-get $1" >> '${join(tree.folder, 'calls.log')}'
-[ "$1" = update ] && { > '${join(tree.folder, 'lists')}'; exit 0; }
+[ "$1" = update ] && { echo update >> '${join(tree.folder, 'calls.log')}'; > '${join(tree.folder, 'lists')}'; exit 0; }
+for last; do :; done
+echo "$1 $last" >> '${join(tree.folder, 'calls.log')}'
 [ -f '${join(tree.folder, 'lists')}' ]
 `,
   );
   const { code, said } = await tree.run(['--test'], `${join(tree.folder, 'path')}:/nowhere`);
   assert.equal(code, 0);
-  assert.deepEqual(tree.calls(), ['apt-get install', 'apt-get update', 'apt-get install']);
+  assert.deepEqual(tree.calls(), ['install sip-tester', 'update', 'install sip-tester', 'install mariadb-server']);
   assert.doesNotMatch(said, /skipped/);
 });
