@@ -9,6 +9,7 @@ export type {
   Counter,
   Family,
   Histogram,
+  HistogramSample,
   MetricReading,
   MetricSpec,
   Metrics,

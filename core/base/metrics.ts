@@ -52,6 +52,12 @@ export interface Sample {
   readonly value: number;
 }
 
+export interface HistogramSample {
+  /** Label values in the order of the spec. */
+  readonly labels: readonly string[];
+  readonly value: Histogram;
+}
+
 /** Where an owner (the core, or a module) registers what it counts. All of it goes when the owner goes. */
 export interface Metrics {
   /** @throws RollcallError for a name that is no name or is taken, here and below */
@@ -60,6 +66,8 @@ export interface Metrics {
   histogram(spec: MetricSpec & { readonly bounds: readonly number[] }): Family<Histogram>;
   /** Values that somebody keeps anyway: `read` is called when the metrics are read. It has to be cheap and must not throw. */
   observed(spec: MetricSpec & { readonly type: 'counter' | 'gauge' }, read: () => Iterable<Sample> | number): void;
+  /** The same for histograms that somebody keeps anyway. */
+  observedHistograms(spec: MetricSpec, read: () => Iterable<HistogramSample>): void;
   /** Everything registered by anybody, as it stands now. */
   read(): readonly MetricReading[];
 }
@@ -72,7 +80,7 @@ export interface MetricReading {
   readonly labels: readonly string[];
   readonly values:
     | { readonly type: 'counter' | 'gauge'; readonly samples: readonly Sample[] }
-    | { readonly type: 'histogram'; readonly samples: readonly { labels: readonly string[]; value: Histogram }[] };
+    | { readonly type: 'histogram'; readonly samples: readonly HistogramSample[] };
 }
 
 /** Values of one metric. What a peer can choose must not grow memory: further ones count together, as `other`. */
@@ -87,7 +95,7 @@ interface Entry {
   readonly spec: MetricSpec;
   readonly values:
     | { readonly type: 'counter'; readonly series: Series<Counter> }
-    | { readonly type: 'histogram'; readonly series: Series<Histogram> }
+    | { readonly type: 'histogram'; readonly read: () => Iterable<HistogramSample> }
     | { readonly type: 'counter' | 'gauge'; readonly read: () => Iterable<Sample> | number };
 }
 
@@ -142,12 +150,16 @@ class View implements Metrics {
 
   histogram(spec: MetricSpec & { readonly bounds: readonly number[] }): Family<Histogram> {
     const series = this.#series(spec, `histogram ${spec.bounds}`, () => new Histogram(spec.bounds));
-    this.#add(spec, { spec, values: { type: 'histogram', series } });
+    this.#add(spec, { spec, values: { type: 'histogram', read: () => series.all.values() } });
     return series;
   }
 
   observed(spec: MetricSpec & { readonly type: 'counter' | 'gauge' }, read: () => Iterable<Sample> | number): void {
     this.#add(spec, { spec, values: { type: spec.type, read } });
+  }
+
+  observedHistograms(spec: MetricSpec, read: () => Iterable<HistogramSample>): void {
+    this.#add(spec, { spec, values: { type: 'histogram', read } });
   }
 
   #add(spec: MetricSpec, entry: Entry): void {
@@ -193,7 +205,7 @@ function seriesOf<I>(spec: MetricSpec, make: () => I): Series<I> {
 function readingOf(name: string, { spec, values }: Entry): MetricReading {
   const { help, labels = [] } = spec;
   if (values.type === 'histogram') {
-    return { name, help, labels, values: { type: 'histogram', samples: [...values.series.all.values()] } };
+    return { name, help, labels, values: { type: 'histogram', samples: [...values.read()] } };
   }
   return { name, help, labels, values: { type: values.type, samples: samplesOf(values) } };
 }

@@ -1,6 +1,7 @@
 // Owns the contract between those who store and the database drivers: changes, guards, queries, and what can go wrong.
 import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
+import type { Histogram } from '../base/metrics';
 import type { Row, Table, Value } from './table';
 import type { DatabaseUrl } from './url';
 
@@ -73,9 +74,21 @@ export interface Select {
 
 export type Outcome = 'committed' | 'stale';
 
+/** How changes are stored in groups. */
+export interface CommitMeter {
+  /** Changes that wait for the next group. */
+  readonly waiting: number;
+  /** How many changes a group held. */
+  readonly changes: Histogram;
+  /** Seconds from the start of a group's transaction until it was on disk, or failed. */
+  readonly seconds: Histogram;
+}
+
 export interface Database {
   /** For logs: without the password. */
   readonly url: string;
+  /** What is measured about its groups of changes, when it is. */
+  readonly groups?: CommitMeter | undefined;
   /**
    * Creates missing tables and migrates older ones.
    * @throws RollcallError when a table is newer, foreign, or of another shape; DatabaseUnavailable when it cannot be looked at.

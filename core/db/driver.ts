@@ -1,7 +1,7 @@
 // Owns the door for database drivers: what they share, beside the contract that everybody sees.
 
 export { checkSelect } from './check';
-export type { Column, Index, Outcome, Put, Update } from './database';
+export type { Column, CommitMeter, Index, Outcome, Put, Update } from './database';
 export { isValue } from './database';
 export type { GroupLimits, Result } from './group';
 export { defaultGroupLimits, GroupCommit } from './group';

@@ -1,6 +1,8 @@
 // Owns group commit: changes that wait while a transaction is under way go together in the next, each with its own outcome.
+import { stopwatch } from '../base/clock';
+import { Histogram } from '../base/metrics';
 import { weighChange } from './check';
-import { type Change, DatabaseUnavailable, type Guard, type Outcome } from './database';
+import { type Change, type CommitMeter, DatabaseUnavailable, type Guard, type Outcome } from './database';
 import { keyOf, keyText } from './table';
 
 /** What became of one change of a group. */
@@ -20,6 +22,9 @@ export interface GroupLimits {
 
 export const defaultGroupLimits: GroupLimits = { maxGroup: 1000, maxWaiting: 20_000, maxWaitingBytes: 64 << 20 };
 
+const groupSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const groupSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
+
 interface Waiting {
   readonly change: Change;
   readonly bytes: number;
@@ -27,7 +32,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-export class GroupCommit {
+export class GroupCommit implements CommitMeter {
+  readonly changes = new Histogram(groupSizes);
+  readonly seconds = new Histogram(groupSeconds);
   readonly #run: RunGroup;
   readonly #limits: GroupLimits;
   #queue: Waiting[] = [];
@@ -78,8 +85,12 @@ export class GroupCommit {
   async #work(): Promise<void> {
     while (this.#queue.length > 0) {
       const group = this.#take();
+      const began = stopwatch();
+      this.changes.observe(group.length);
       try {
-        const results = await this.#run(group.map((waiting) => waiting.change));
+        const results = await this.#run(group.map((waiting) => waiting.change)).finally(() =>
+          this.seconds.observe((stopwatch() - began) / 1000),
+        );
         this.#settle(group, results);
       } catch (error) {
         // What waits behind would meet the same fault after the same wait: it is told now, and whoever comes next tries anew.

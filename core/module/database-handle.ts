@@ -1,5 +1,5 @@
 // Owns the handle through which modules hold a database: it stays the same while its driver is reloaded underneath.
-import type { Change, Database, Outcome, Row, Select, Table } from '../db/database';
+import type { Change, CommitMeter, Database, Outcome, Row, Select, Table } from '../db/database';
 import { Gate } from './gate';
 
 /** How long changes and reads in flight may take to finish before a driver gives way, in ms. */
@@ -16,6 +16,16 @@ export class DatabaseHandle implements Database {
 
   get url(): string {
     return this.#current.url;
+  }
+
+  get groups(): CommitMeter | undefined {
+    return this.#current.groups;
+  }
+
+  /** Reads a row, any row. @throws DatabaseUnavailable when the database does not answer */
+  async ping(): Promise<void> {
+    const [table] = this.#tables.values();
+    if (table !== undefined) await this.select([{ table, where: {}, limit: 1, columns: table.primaryKey }]);
   }
 
   async prepare(tables: readonly Table[]): Promise<void> {

@@ -1,8 +1,10 @@
 // Owns the databases in use: opened once per URL through the driver of its scheme, closed when the server stops.
 import { RollcallError } from '../base/errors';
+import { withinTime } from '../base/limit';
 import type { Logger } from '../base/logger';
+import type { Metrics } from '../base/metrics';
 import type { StringParam } from '../base/params';
-import type { Database, DatabaseDriver } from '../db/database';
+import type { CommitMeter, Database, DatabaseDriver } from '../db/database';
 import { openMemoryDatabase } from '../db/memory';
 import { type DatabaseUrl, parseDatabaseUrl } from '../db/url';
 import { DatabaseHandle } from './database-handle';
@@ -55,6 +57,7 @@ interface Opened {
 /** The databases of one server. */
 export class Databases {
   readonly #opened = new Map<string, Opened>();
+  readonly #handles = new Set<DatabaseHandle>();
   /** By the module that keeps its state there. */
   readonly #inMemory = new Map<string, Database>();
 
@@ -75,6 +78,7 @@ export class Databases {
     this.drivers.get(url.scheme)?.check?.(url);
     const handle = this.openNew(url, this.drivers).then((database) => new DatabaseHandle(database));
     this.#opened.set(key, { url, handle });
+    handle.then((opened) => this.#handles.add(opened)).catch(() => {});
     // A failed attempt must not stand in the way of the next one.
     handle.catch(() => this.#opened.delete(key));
     return handle;
@@ -107,10 +111,43 @@ export class Databases {
     }
   }
 
+  /** URLs, without secrets, of those that do not answer within `ms`. */
+  async silent(ms: number): Promise<string[]> {
+    const asked = [...this.#opened.values()].map(async ({ url, handle }) => {
+      try {
+        await withinTime((await handle).ping(), ms, 'no answer');
+        return [];
+      } catch {
+        return [url.safe];
+      }
+    });
+    return (await Promise.all(asked)).flat();
+  }
+
+  /** Registers what is measured about the databases in use. */
+  measure(metrics: Metrics): void {
+    const labels = ['url'];
+    const each = <T>(read: (groups: CommitMeter) => T) =>
+      [...this.#handles].flatMap((handle) =>
+        handle.groups === undefined ? [] : [{ labels: [handle.url], value: read(handle.groups) }],
+      );
+    metrics.observed(
+      { name: 'waiting_changes', help: 'Changes that wait for the next group.', labels, type: 'gauge' },
+      () => each((groups) => groups.waiting),
+    );
+    metrics.observedHistograms({ name: 'group_changes', help: 'Changes stored in one transaction.', labels }, () =>
+      each((groups) => groups.changes),
+    );
+    metrics.observedHistograms({ name: 'commit_seconds', help: 'Time a transaction took.', labels }, () =>
+      each((groups) => groups.seconds),
+    );
+  }
+
   /** Closes all of them; what they had accepted is stored first. Errors come back as a list, every one is closed. */
   async close(): Promise<unknown[]> {
     const opened = [...this.#opened.values()];
     this.#opened.clear();
+    this.#handles.clear();
     const results = await Promise.allSettled(opened.map(async ({ handle }) => (await handle).close()));
     return results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   }

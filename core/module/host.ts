@@ -63,6 +63,9 @@ export class ModuleHost {
     const { clock, random, sip, baseDir } = options;
     const { registry, metrics } = this;
     this.#shared = { clock, random, sip, baseDir, registry, metrics, databases, routes: undefined, listening: false };
+    const measured = metrics.view('database');
+    databases.measure(measured);
+    measured.show();
   }
 
   /**
@@ -154,6 +157,11 @@ export class ModuleHost {
       for (const [name, command] of module.commands()) commands.set(`${module.name}.${name}`, command);
     }
     return commands;
+  }
+
+  /** URLs, without secrets, of the open databases that do not answer within `ms`. */
+  silentDatabases(ms: number): Promise<string[]> {
+    return this.#shared.databases.silent(ms);
   }
 
   /** Says which script event routes are run in, from now on. */

@@ -2,6 +2,7 @@
 import {
   type Change,
   type Clock,
+  type CommitMeter,
   type Database,
   DatabaseUnavailable,
   defaultGroupLimits,
@@ -120,6 +121,10 @@ export class MysqlDatabase implements Database {
     } catch (error) {
       throw startFault(error, this.url);
     }
+  }
+
+  get groups(): CommitMeter {
+    return this.#group;
   }
 
   select(queries: readonly Select[]): Promise<Row[][]> {

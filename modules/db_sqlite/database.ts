@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import {
   type Change,
   type Clock,
+  type CommitMeter,
   ConstraintViolated,
   checkSelect,
   type Database,
@@ -82,6 +83,10 @@ export class SqliteDatabase implements Database {
     this.#writer = link('writer', this.#changes);
     // Its own thread and connection: a load reads the last commit while the next one is being written and synced.
     this.#reader = link('reader', this.#queries);
+  }
+
+  get groups(): CommitMeter {
+    return this.#group;
   }
 
   async open(): Promise<void> {
