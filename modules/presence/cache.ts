@@ -1,21 +1,32 @@
 // Owns the resources in memory: bounded in number, the ones not used for longest go first, those at work never.
+import type { Generations } from './handover';
 import type { Resource } from './resource';
 
 /** Two generations: a hit in the old one moves to the young one; when the young one is full, the old one goes. */
 export class ResourceCache {
-  private young = new Map<string, Resource>();
-  private old = new Map<string, Resource>();
+  private young: Map<string, Resource>;
+  private old: Map<string, Resource>;
 
   /**
    * @param size how many resources are kept, roughly
    * @param isBusy a resource that must stay
    * @param onGone told of each resource that goes to make room
+   * @param known what an earlier life of the module had in memory
    */
   constructor(
     private readonly size: number,
     private readonly isBusy: (resource: Resource) => boolean,
     private readonly onGone: (resource: Resource) => void,
-  ) {}
+    known: Generations = { young: new Map(), old: new Map() },
+  ) {
+    this.young = known.young;
+    this.old = known.old;
+  }
+
+  /** For the next life of the module. */
+  get generations(): Generations {
+    return { young: this.young, old: this.old };
+  }
 
   get(id: string): Resource | undefined {
     const found = this.young.get(id);

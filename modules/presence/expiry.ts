@@ -2,6 +2,7 @@
 import { type Clock, Heap, type Logger } from '../../core/api';
 import { nothing } from './changes';
 import type { Door } from './door';
+import type { Schedule } from './handover';
 import type { Resource, ResourceKey } from './resource';
 import type { Store } from './store/store';
 
@@ -20,18 +21,35 @@ interface ExpiryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of an earlier life of the module. */
+  readonly schedule: Schedule | undefined;
 }
 
 export class Expiry {
-  private readonly heap = new Heap<ResourceKey>();
+  private readonly heap: Heap<ResourceKey>;
   /** The time for which each resource waits in the heap; other entries of it are left-overs. */
-  private readonly scheduled = new Map<string, number>();
+  private readonly scheduled: Map<string, number>;
   /** Unix seconds: what ends later the next search finds, so that memory holds only what ends soon. */
-  private horizon = 0;
+  private horizon: number;
   private page = page;
   private readonly visiting = new Set<string>();
 
-  constructor(private readonly options: ExpiryOptions) {}
+  constructor(private readonly options: ExpiryOptions) {
+    const { heap, scheduled, horizon } = options.schedule ?? {
+      heap: new Heap<ResourceKey>(),
+      scheduled: new Map(),
+      horizon: 0,
+    };
+    this.heap = heap;
+    this.scheduled = scheduled;
+    this.horizon = horizon;
+  }
+
+  /** For the next life of the module. */
+  get state(): Schedule {
+    const { heap, scheduled, horizon } = this;
+    return { heap, scheduled, horizon };
+  }
 
   /** How many resources wait for their time. */
   get waiting(): number {

@@ -1,10 +1,11 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
-import { defineModule, openMemoryDatabase, RollcallError } from '../../core/api';
+import { defineModule, RollcallError } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
+import { type Handover, handoverVersion } from './handover';
 import { params } from './params';
-import { Presence, tickMs } from './presence';
+import { Presence, type Settings, tickMs } from './presence';
 
 const replyRoute = 'presence:notify-reply';
 
@@ -12,18 +13,16 @@ export default defineModule({
   name: 'presence',
   summary: 'Keeps publications and subscriptions, and notifies watchers (RFC 3903, RFC 6665, RFC 3856).',
   params,
-  async setup(ctx, settings) {
-    if (settings.minExpires > settings.maxExpires) {
-      throw new RollcallError(`min_expires ${settings.minExpires} is above max_expires ${settings.maxExpires}`, {
-        hint: 'a request that is granted max_expires would be answered 423 for ever',
-      });
-    }
-    if (settings.dbUrl === undefined) {
+  stateVersion: handoverVersion,
+  async setup(ctx, settings, saved) {
+    check(settings);
+    const handover = saved as Handover | undefined;
+    if (settings.dbUrl === undefined && handover === undefined) {
       ctx.log.warn(
         'db_url is not set: publications and subscriptions are kept in memory only and end with this process',
       );
     }
-    const database = settings.dbUrl === undefined ? openMemoryDatabase() : await ctx.openDatabase(settings.dbUrl);
+    const database = settings.dbUrl === undefined ? ctx.memoryDatabase() : await ctx.openDatabase(settings.dbUrl);
     const presence = new Presence({
       settings,
       database,
@@ -37,9 +36,11 @@ export default defineModule({
       replied: (input) => {
         if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, input);
       },
+      handover,
     });
     await presence.store.prepare();
     ctx.whenListening(() => {
+      presence.start();
       ctx.every(tickMs, () => presence.tick());
       ctx.every(1000, () => presence.housekeeping());
       return presence.housekeeping();
@@ -48,8 +49,18 @@ export default defineModule({
     return {
       functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log)),
       configure: (changed) => {
+        check(changed);
         presence.settings = changed;
       },
+      save: () => presence.handOver(),
     };
   },
 });
+
+/** @throws RollcallError for values that are right each, and wrong together */
+function check({ minExpires, maxExpires }: Settings): void {
+  if (minExpires <= maxExpires) return;
+  throw new RollcallError(`min_expires ${minExpires} is above max_expires ${maxExpires}`, {
+    hint: 'a request that is granted max_expires would be answered 423 for ever',
+  });
+}

@@ -45,7 +45,9 @@ const rejected: Permission = { status: 'rejected', view: closed, transformation:
 const politelyBlocked: Permission = { status: 'active', view: closed, transformation: undefined };
 
 export class Permissions {
-  private readonly worked = new WeakMap<Resource, Worked>();
+  private worked = new WeakMap<Resource, Worked>();
+  /** By event package. When the module of one was reloaded, nothing that its old code made is kept. */
+  private readonly formats = new Map<string, RuleFormat | undefined>();
 
   constructor(private readonly options: PermissionsOptions) {}
 
@@ -92,7 +94,12 @@ export class Permissions {
   }
 
   private workedOut(resource: Resource): Worked {
-    const format = this.options.formats.get(resource.key.event);
+    const { event } = resource.key;
+    const format = this.options.formats.get(event);
+    if (this.formats.get(event) !== format) {
+      this.formats.set(event, format);
+      this.worked = new WeakMap();
+    }
     let worked = this.worked.get(resource);
     if (!worked || worked.document !== resource.rules || worked.format !== format) {
       const rules = this.compile(resource, format);

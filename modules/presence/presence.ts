@@ -7,21 +7,23 @@ import {
   type Logger,
   type ParamValues,
   type Random,
+  RollcallError,
   type SipServices,
+  type WheelTimer,
 } from '../../core/api';
 import type { EventPackage, RuleFormat, WatcherinfoFormat } from './api';
 import { ResourceCache } from './cache';
 import { type Decide, nothing } from './changes';
 import { reauthorise } from './decide/authorise';
 import { decideExpiry } from './decide/expire';
-import { dropSubscription } from './decide/subscribe';
+import { dropSubscription, notifyAgain } from './decide/subscribe';
 import { Door } from './door';
 import { Expiry } from './expiry';
+import type { Followup, Handover } from './handover';
 import { Notifier } from './notify/notifier';
 import type { params } from './params';
 import { Permissions } from './permission';
 import type { Packages } from './request/common';
-import type { ResourceKey } from './resource';
 import { Settling } from './settle';
 import { schemaOf } from './store/schema';
 import { Store } from './store/store';
@@ -39,6 +41,8 @@ export interface EngineOptions {
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
   readonly rules: ReadonlyMap<string, RuleFormat>;
   readonly replied: ((input: EventRouteInput) => void) | undefined;
+  /** What an earlier life of the module has left. */
+  readonly handover?: Handover | undefined;
 }
 
 /** How often expiry looks at its timers (ms): records end on whole seconds and must end within one. */
@@ -47,6 +51,8 @@ export const tickMs = 200;
 const retryMs = 5_000;
 /** How long a stop waits for NOTIFYs that have not left (ms); what is still owed then is sent after the next start. */
 const partingMs = 2_000;
+/** How long a handover may wait for what is being stored (ms). */
+const handoverMs = 1_000;
 
 export class Presence {
   settings: Settings;
@@ -59,14 +65,25 @@ export class Presence {
   /** Brings running subscriptions to what the presentity allows now. */
   readonly applyPermissions: Decide;
   private readonly settling: Settling;
-  private nextSweep = 0;
-  private resumed = false;
+  private readonly cache: ResourceCache;
+  /** Follow-ups that could not be stored and wait for their next attempt; while handing over, those that wait for the next life. */
+  private readonly postponed = new Map<Followup, WheelTimer | undefined>();
+  /** What of an earlier life is to be taken up at the start. */
+  private followups: readonly Followup[];
+  private readonly keeping = new Set<Promise<void>>();
+  private nextSweep: number;
+  private resumed: boolean;
   private resuming: Promise<void> | undefined;
-  private stopped = false;
+  private state: 'running' | 'parting' | 'stopped' = 'running';
 
   constructor(private readonly options: EngineOptions) {
     const { settings, database, clock, random, log } = options;
+    // Another database, or other tables: what was in memory has nothing to do with what is stored there.
+    const handover = isOf(options.handover, database, settings) ? options.handover : undefined;
     this.settings = settings;
+    this.followups = handover?.followups ?? [];
+    this.resumed = handover?.resumed ?? false;
+    this.nextSweep = handover?.nextSweep ?? 0;
     this.packages = { events: options.events, watcherinfo: options.watcherinfo };
     this.store = new Store(database, schemaOf(settings));
     this.permissions = new Permissions({
@@ -81,7 +98,9 @@ export class Presence {
       settings.cacheSize,
       ({ key }) => this.notifier.isBusy(key) || this.settling.waits(key),
       ({ key }) => this.notifier.forget(key),
+      handover?.resources,
     );
+    this.cache = cache;
     this.notifier = new Notifier({
       sip: options.sip,
       clock,
@@ -89,21 +108,23 @@ export class Presence {
       events: options.events,
       watcherinfo: options.watcherinfo,
       permission: (resource, watcher) => this.permissions.of(resource, watcher, false),
-      change: (key, decide) => this.change(key, decide),
-      drop: (key, failed) =>
-        this.change(key, (resource, around) => dropSubscription(resource, failed, this.waitingTime, around)),
+      follow: (up) => this.follow(up),
       onQuiet: (key) => {
         if (cache.peek(key.id)) this.settling.note(key);
         else this.notifier.forget(key);
       },
       replied: options.replied,
+      lines: handover?.lines,
     });
-    this.settling = new Settling({
-      store: this.store,
-      log,
-      find: (id) => cache.peek(id),
-      isBusy: (key) => this.notifier.isBusy(key),
-    });
+    this.settling = new Settling(
+      {
+        store: this.store,
+        log,
+        find: (id) => cache.peek(id),
+        isBusy: (key) => this.notifier.isBusy(key),
+      },
+      handover?.quiet,
+    );
     this.door = new Door({
       store: this.store,
       cache,
@@ -121,7 +142,48 @@ export class Presence {
         this.notifier.stored(resource, changes, notices);
       },
     });
-    this.expiry = new Expiry({ door: this.door, store: this.store, clock, log });
+    const schedule = handover?.schedule;
+    this.expiry = new Expiry({ door: this.door, store: this.store, clock, log, schedule });
+  }
+
+  /** Begins to act: what an earlier life of the module was at goes on. */
+  start(): void {
+    this.notifier.resume();
+    for (const up of this.followups) this.follow(up);
+    this.followups = [];
+  }
+
+  /**
+   * Ends acting and hands over everything that is not stored, NOTIFYs in flight included.
+   * @throws RollcallError when what is being stored takes too long; everything goes on then
+   */
+  async handOver(): Promise<Handover> {
+    this.state = 'parting';
+    const settled = Promise.allSettled([this.door.settled(), ...this.keeping]).then(() => this.door.settled());
+    const inTime = await Promise.race([settled.then(() => true), pause(handoverMs).then(() => false)]);
+    if (!inTime) {
+      this.state = 'running';
+      const held = [...this.postponed].filter(([, timer]) => timer === undefined);
+      for (const [up] of held) {
+        this.postponed.delete(up);
+        this.follow(up);
+      }
+      throw new RollcallError('presence is waiting for its database', { hint: 'nothing has changed; try again later' });
+    }
+    const { database, sip } = this.options;
+    for (const timer of this.postponed.values()) if (timer) sip.wheel.cancel(timer);
+    this.state = 'stopped';
+    return {
+      database,
+      tables: tablesOf(this.settings),
+      resources: this.cache.generations,
+      lines: this.notifier.park(),
+      schedule: this.expiry.state,
+      quiet: this.settling.quiet,
+      followups: [...this.followups, ...this.postponed.keys()],
+      resumed: this.resumed,
+      nextSweep: this.nextSweep,
+    };
   }
 
   /** Seconds. */
@@ -139,11 +201,18 @@ export class Presence {
 
   /** To be called each `tickMs`. */
   tick(): void {
-    this.expiry.tick();
+    if (this.state === 'running') this.expiry.tick();
   }
 
   /** To be called each second: takes up what the last run left, searches the database when it is time, notes what has settled. */
-  async housekeeping(): Promise<void> {
+  housekeeping(): Promise<void> {
+    if (this.state !== 'running') return Promise.resolve();
+    const keeping = this.keepHouse().finally(() => this.keeping.delete(keeping));
+    this.keeping.add(keeping);
+    return keeping;
+  }
+
+  private async keepHouse(): Promise<void> {
     // Before it is known what the last run owes, nothing may be noted as settled.
     if (!this.resumed) {
       this.resuming ??= this.resume().finally(() => {
@@ -160,11 +229,11 @@ export class Presence {
     await this.door.settled();
     const deadline = this.options.clock.now() + partingMs;
     while (this.notifier.underWay > 0 && this.options.clock.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
     await this.door.settled();
     if (this.resumed) await this.settling.flush();
-    this.stopped = true;
+    this.state = 'stopped';
     this.notifier.close();
   }
 
@@ -174,19 +243,43 @@ export class Presence {
     this.nextSweep = clock.now() / 1000 + after;
   }
 
-  /** A decision that no request waits for: when the database is away, it is tried again. */
-  private change(key: ResourceKey, decide: Decide): void {
+  /** Stores what became of a NOTIFY, which no request waits for: when the database is away, it is tried again. */
+  private follow(up: Followup): void {
+    if (this.state === 'stopped') return;
+    if (this.state === 'parting') {
+      this.postponed.set(up, undefined);
+      return;
+    }
     const { log, sip } = this.options;
-    if (this.stopped) return;
+    const { key } = up;
     this.door.submit({
       key,
-      decide,
+      decide: (resource, around) =>
+        up.kind === 'again'
+          ? notifyAgain(resource, up.dialog)
+          : dropSubscription(resource, up.failed, this.waitingTime, around),
       done: () => {},
       failed: (error) => {
         log.warn({ err: error, resource: key.id }, 'the outcome of a NOTIFY could not be stored');
         if (!(error instanceof DatabaseUnavailable)) return;
-        sip.wheel.after(Math.max(retryMs, error.retryAfter * 1000), () => this.change(key, decide));
+        const again = () => {
+          this.postponed.delete(up);
+          this.follow(up);
+        };
+        this.postponed.set(up, sip.wheel.after(Math.max(retryMs, error.retryAfter * 1000), again));
       },
     });
   }
+}
+
+function isOf(handover: Handover | undefined, database: Database, settings: Settings): boolean {
+  return handover?.database === database && handover.tables === tablesOf(settings);
+}
+
+function tablesOf({ presentityTable, activeWatchersTable, watchersTable }: Settings): string {
+  return JSON.stringify([presentityTable, activeWatchersTable, watchersTable]);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

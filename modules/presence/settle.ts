@@ -18,9 +18,11 @@ interface SettlingOptions {
 }
 
 export class Settling {
-  private readonly quiet = new Map<string, ResourceKey>();
-
-  constructor(private readonly options: SettlingOptions) {}
+  /** @param quiet what waited in an earlier life of the module */
+  constructor(
+    private readonly options: SettlingOptions,
+    readonly quiet = new Map<string, ResourceKey>(),
+  ) {}
 
   /** A resource has nothing under way any more. */
   note(key: ResourceKey): void {

@@ -25,10 +25,31 @@ export interface Channel {
   untold: { full: boolean; readonly entries: Map<string, WatcherEntry> } | undefined;
   /** NOTIFYs in a row that are to be retried. */
   failures: number;
-  transaction: ClientTransaction | undefined;
+  /** The NOTIFY in flight. */
+  flight: Flight | undefined;
+  /** ms since 1970: when a dialog that is backing off is tried again. */
+  retryAt: number;
   timer: WheelTimer | undefined;
   /** The fixed part of its NOTIFYs and the way they take, as long as the dialog is as it was when they were made. */
-  prepared: { readonly of: Subscription; readonly frame: NotifyFrame; readonly flow: Flow } | undefined;
+  prepared: Prepared | undefined;
+}
+
+/** What a NOTIFY told of, and whether it was the dialog's last. */
+export interface Told {
+  readonly subscription: Subscription;
+  readonly last: boolean;
+}
+
+interface Flight extends Told {
+  readonly transaction: ClientTransaction;
+}
+
+interface Prepared {
+  /** Stands for the notifier that made it: the next life of the module makes its own. */
+  readonly by: object;
+  readonly of: Subscription;
+  readonly frame: NotifyFrame;
+  readonly flow: Flow;
 }
 
 /** Watcherinfo entries that wait for one subscriber; more become one full document. */
@@ -47,7 +68,8 @@ export function newChannel(resource: Resource, subscription: Subscription, first
     end: undefined,
     untold: undefined,
     failures: 0,
-    transaction: undefined,
+    flight: undefined,
+    retryAt: 0,
     timer: undefined,
     prepared: undefined,
   };

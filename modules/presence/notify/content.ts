@@ -9,15 +9,17 @@ import { type Content, contentOf, noContent } from './message';
 
 /** The documents of one resource, by the name of the view that they are for. */
 interface Documents {
-  readonly by: EventPackage;
   /** As composed: what everybody with every permission sees. */
   readonly whole: Buffer;
   readonly views: Map<string, Content>;
 }
 
 export class Contents {
-  /** With the package that made them: after its module was reloaded they are made anew. */
-  private readonly documents = new WeakMap<Resource, Documents>();
+  /** By the name of the package. After the module of one was reloaded all its documents are made anew. */
+  private readonly made = new Map<
+    string,
+    { readonly by: EventPackage; readonly documents: WeakMap<Resource, Documents> }
+  >();
   /** What each view showed before the last change. */
   private readonly former = new WeakMap<Resource, ReadonlyMap<string, Content>>();
 
@@ -30,9 +32,10 @@ export class Contents {
 
   /** The resource's publications have changed. */
   outdated(resource: Resource): void {
-    const documents = this.documents.get(resource);
+    const made = this.made.get(resource.key.event)?.documents;
+    const documents = made?.get(resource);
     if (documents) this.former.set(resource, documents.views);
-    this.documents.delete(resource);
+    made?.delete(resource);
   }
 
   /** Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. */
@@ -59,17 +62,17 @@ export class Contents {
 
   /** One document serves all who have the same view. */
   private document(resource: Resource, { view, watcher }: Subscription): Content {
+    const by = this.events.get(resource.key.event);
     const documents = this.documentsOf(resource);
-    if (!documents) return noContent;
+    if (!by || !documents) return noContent;
     const known = documents.views.get(view);
     if (known) return known;
-    const type = documents.by.notifyTypes[0] ?? '';
-    const content = contentOf(type, this.seen(resource, documents, view, watcher));
+    const content = contentOf(by.notifyTypes[0] ?? '', this.seen(resource, by, documents.whole, view, watcher));
     documents.views.set(view, content);
     return content;
   }
 
-  private seen(resource: Resource, { by, whole }: Documents, view: string, watcher: string): Buffer {
+  private seen(resource: Resource, by: EventPackage, whole: Buffer, view: string, watcher: string): Buffer {
     if (view === everything) return whole;
     const permission = view === closed ? undefined : this.permission(resource, watcher);
     // A view that is not the watcher's any more shows nothing; the NOTIFY with its new one is on its way.
@@ -81,14 +84,20 @@ export class Contents {
   private documentsOf(resource: Resource): Documents | undefined {
     const by = this.events.get(resource.key.event);
     if (!by) return undefined;
-    const known = this.documents.get(resource);
-    if (known?.by === by) return known;
+    let made = this.made.get(by.name);
+    if (made?.by !== by) {
+      made = { by, documents: new WeakMap() };
+      this.made.set(by.name, made);
+    }
+    const known = made.documents.get(resource);
+    if (known) return known;
     const published = [...resource.publications.values()].map((publication) => publication.document);
     published.sort((a, b) => b.sequence - a.sequence);
     try {
-      const made = { by, whole: by.compose(resource.key.uri, published, resource.fanouts), views: new Map() };
-      this.documents.set(resource, made);
-      return made;
+      const whole = by.compose(resource.key.uri, published, resource.fanouts);
+      const documents: Documents = { whole, views: new Map() };
+      made.documents.set(resource, documents);
+      return documents;
     } catch (error) {
       this.log.error({ err: error, resource: resource.key.id }, 'the event package could not make a document');
       return undefined;

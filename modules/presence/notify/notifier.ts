@@ -1,9 +1,6 @@
 // Owns the NOTIFYs: one in flight per dialog, what changes meanwhile goes into the next, failures by the policy.
-import type { ClientOutcome, Clock, EventRouteInput, Flow, Logger, SipServices } from '../../../core/api';
-import type { EventPackage, WatcherinfoFormat } from '../api';
-import { changesDocument, type Decide, type Notice, type ResourceChange } from '../changes';
-import { notifyAgain } from '../decide/subscribe';
-import type { Permission } from '../permission';
+import type { ClientOutcome, Flow } from '../../../core/api';
+import { changesDocument, type Notice, type ResourceChange } from '../changes';
 import {
   cseqCeiling,
   followsState,
@@ -12,38 +9,25 @@ import {
   type ResourceKey,
   type Subscription,
 } from '../resource';
-import { type Channel, tell } from './channel';
+import { type Channel, type Told, tell } from './channel';
 import { Contents } from './content';
 import { frameOf, notifyBytes, subscriptionState } from './message';
+import { type NotifierOptions, replyOf } from './options';
 import { Outbox } from './outbox';
 import { judge, retryDelay } from './outcome';
 import { flowFor } from './target';
-import { Traffic } from './traffic';
-
-export interface NotifierOptions {
-  readonly sip: SipServices;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly events: ReadonlyMap<string, EventPackage>;
-  readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
-  /** What a watcher may see now. */
-  permission(resource: Resource, watcher: string): Permission;
-  /** Puts a decision of the notifier's own through the door. */
-  change(key: ResourceKey, decide: Decide): void;
-  /** Takes out a subscription whose watcher cannot be notified, as it was then. */
-  drop(key: ResourceKey, failed: Subscription): void;
-  /** Told when nothing is owed to a resource's watchers any more. */
-  onQuiet(key: ResourceKey): void;
-  /** `event_route` of the script, only when it exports the route. */
-  replied: ((input: EventRouteInput) => void) | undefined;
-}
+import { type Lines, Traffic } from './traffic';
 
 export class Notifier {
-  private readonly traffic = new Traffic();
+  private readonly traffic: Traffic;
   private readonly contents: Contents;
   private readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
+  /** Stands for this notifier in what it prepares. */
+  private readonly self = {};
+  private parked = false;
 
   constructor(private readonly options: NotifierOptions) {
+    this.traffic = new Traffic(options.lines);
     this.contents = new Contents(options.events, options.watcherinfo, options.permission, options.log);
   }
 
@@ -72,10 +56,35 @@ export class Notifier {
     this.traffic.forget(key);
   }
 
+  /**
+   * Stops acting and gives the channels to the next life of the module. NOTIFYs in flight stay in flight: their outcomes wait
+   * for `resume`.
+   */
+  park(): Lines {
+    this.parked = true;
+    for (const channel of this.traffic.working()) {
+      this.cancelTimer(channel);
+      if (channel.flight) channel.flight.transaction.park();
+      // Its way was being looked for, and it has no number yet.
+      else if (channel.state === 'flying') channel.state = 'queued';
+    }
+    return this.traffic.lines;
+  }
+
+  /** Goes on with what the channels were at when they were parked. */
+  resume(): void {
+    for (const channel of this.traffic.working()) {
+      const { flight } = channel;
+      if (flight) flight.transaction.adopt((outcome) => this.landed(channel, flight, outcome));
+      else if (channel.state === 'backing-off') this.await(channel);
+      else this.enqueue(channel);
+    }
+  }
+
   /** Stops all sending. What is owed stays noted in the database. */
   close(): void {
-    for (const channel of this.traffic.all()) {
-      channel.transaction?.cancel();
+    for (const channel of this.traffic.working()) {
+      channel.flight?.transaction.cancel();
       this.cancelTimer(channel);
       channel.state = 'idle';
     }
@@ -123,18 +132,19 @@ export class Notifier {
   }
 
   private send(channel: Channel): void {
-    if (channel.state !== 'queued') return;
+    if (this.parked || channel.state !== 'queued') return;
     const { resource } = channel;
     const subscription = channel.end?.subscription ?? channel.subscription;
     if (channel.cseq >= cseqCeiling(resource, subscription)) {
       // Every number that stored state provides for has been used: store a higher one first.
       this.rest(channel);
-      this.options.change(resource.key, (current) => notifyAgain(current, channel.id));
+      this.options.follow({ kind: 'again', key: resource.key, dialog: channel.id });
       return;
     }
     channel.state = 'flying';
-    if (channel.prepared?.of === subscription && channel.prepared.flow.open) {
-      this.launch(channel, channel.prepared.flow);
+    const { prepared } = channel;
+    if (prepared?.of === subscription && prepared.by === this.self && prepared.flow.open) {
+      this.launch(channel, prepared.flow);
       return;
     }
     let flow: ReturnType<typeof flowFor>;
@@ -155,8 +165,8 @@ export class Notifier {
   }
 
   private launch(channel: Channel, flow: Flow): void {
-    // Closed while the way to the watcher was looked for.
-    if (channel.state !== 'flying') return;
+    // Closed, or handed over, while the way to the watcher was looked for.
+    if (this.parked || channel.state !== 'flying') return;
     const { sip, clock, log } = this.options;
     const last = channel.end !== undefined;
     const subscription = channel.end?.subscription ?? channel.subscription;
@@ -165,16 +175,19 @@ export class Notifier {
       const cseq = ++channel.cseq;
       const content = this.contents.next(channel, subscription, clock.now());
       const state = subscriptionState(subscription, channel.end?.reason, clock.now());
-      if (channel.prepared?.of !== subscription || channel.prepared.flow !== flow) {
+      let { prepared } = channel;
+      if (prepared?.of !== subscription || prepared.by !== this.self || prepared.flow !== flow) {
         const frame = frameOf(subscription, channel.resource.key.event, sip.userAgent);
-        channel.prepared = { of: subscription, frame, flow };
+        prepared = { by: this.self, of: subscription, frame, flow };
+        channel.prepared = prepared;
       }
-      const { frame } = channel.prepared;
-      channel.transaction = sip.transactions.request({
+      const { frame } = prepared;
+      const transaction = sip.transactions.request({
         flow,
         render: (via) => notifyBytes(frame, via, cseq, state, content),
-        onFinal: (outcome) => this.landed(channel, subscription, outcome, last),
+        onFinal: (outcome) => this.landed(channel, { subscription, last }, outcome),
       });
+      channel.flight = { transaction, subscription, last };
     } catch (error) {
       log.error({ err: error, dialog: channel.id }, 'a NOTIFY could not be made');
       if (last) this.finish(channel);
@@ -182,19 +195,9 @@ export class Notifier {
     }
   }
 
-  private landed(channel: Channel, subscription: Subscription, outcome: ClientOutcome, last: boolean): void {
-    channel.transaction = undefined;
-    this.options.replied?.({
-      ...(outcome.response ? { response: outcome.response } : {}),
-      fields: {
-        status: outcome.response?.status ?? 408,
-        presentity: channel.resource.key.uri,
-        watcher: subscription.watcher,
-        event: channel.resource.key.event,
-        call_id: subscription.callId,
-        cseq: channel.cseq,
-      },
-    });
+  private landed(channel: Channel, { subscription, last }: Told, outcome: ClientOutcome): void {
+    channel.flight = undefined;
+    this.options.replied?.(replyOf(channel, subscription, outcome));
     if (last) {
       this.finish(channel);
       return;
@@ -223,20 +226,26 @@ export class Notifier {
     // The document of a failed NOTIFY is lost to the watcher: a later part would leave a hole (RFC 3858 §4.1).
     if (channel.subscription.winfo) tell(channel, true, []);
     channel.state = 'backing-off';
-    channel.timer = this.options.sip.wheel.after(afterMs, () => {
+    channel.retryAt = this.options.clock.now() + afterMs;
+    this.await(channel);
+  }
+
+  /** Tries a dialog that is backing off again when its time has come. */
+  private await(channel: Channel): void {
+    const { sip, clock, follow } = this.options;
+    channel.timer = sip.wheel.after(channel.retryAt - clock.now(), () => {
       channel.timer = undefined;
       if (channel.again) {
         this.next(channel);
       } else {
-        const { key } = channel.resource;
         this.rest(channel);
-        this.options.change(key, (current) => notifyAgain(current, channel.id));
+        follow({ kind: 'again', key: channel.resource.key, dialog: channel.id });
       }
     });
   }
 
   private unreachable(channel: Channel, subscription: Subscription, error: unknown): void {
-    if (channel.state !== 'flying') return;
+    if (this.parked || channel.state !== 'flying') return;
     if (channel.end?.subscription === subscription) this.finish(channel);
     else if (channel.end) this.next(channel);
     else this.gone(channel, subscription, error instanceof Error ? error.message : String(error));
@@ -248,11 +257,13 @@ export class Notifier {
       this.next(channel);
       return;
     }
-    const { log, drop } = this.options;
     const { key } = channel.resource;
-    log.info({ dialog: channel.id, resource: key.uri, why }, 'a watcher cannot be notified: its subscription ends');
+    this.options.log.info(
+      { dialog: channel.id, resource: key.uri, why },
+      'a watcher cannot be notified: its subscription ends',
+    );
     this.finish(channel);
-    drop(key, failed);
+    this.options.follow({ kind: 'drop', key, failed });
   }
 
   /** A subscription that ended without a last NOTIFY has nothing more to say. */
@@ -268,7 +279,8 @@ export class Notifier {
   }
 
   private finish(channel: Channel): void {
-    channel.transaction?.cancel();
+    channel.flight?.transaction.cancel();
+    channel.flight = undefined;
     this.cancelTimer(channel);
     this.traffic.remove(channel);
     this.rest(channel);

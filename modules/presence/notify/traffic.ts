@@ -3,7 +3,7 @@ import type { Resource, ResourceKey, Subscription } from '../resource';
 import { type Channel, newChannel, rebind } from './channel';
 
 /** The channels of one resource, by dialog. */
-interface Line {
+export interface Line {
   /** The object in memory that stands for it at present: another one when it was read anew. */
   resource: Resource;
   readonly channels: Map<string, Channel>;
@@ -11,9 +11,16 @@ interface Line {
   underWay: number;
 }
 
+/** By the id of the resource. */
+export type Lines = Map<string, Line>;
+
 export class Traffic {
-  private readonly lines = new Map<string, Line>();
   private busy = 0;
+
+  /** @param lines those of an earlier life of the module, too */
+  constructor(readonly lines: Lines = new Map()) {
+    for (const line of lines.values()) if (line.underWay > 0) this.busy++;
+  }
 
   /** How many resources have NOTIFYs under way. */
   get underWay(): number {
@@ -83,8 +90,12 @@ export class Traffic {
     if (line.channels.size === 0 && line.underWay === 0) this.lines.delete(key.id);
   }
 
-  *all(): Iterable<Channel> {
-    for (const line of this.lines.values()) yield* line.channels.values();
+  /** The channels that are not idle. */
+  *working(): Iterable<Channel> {
+    for (const { underWay, channels } of this.lines.values()) {
+      if (underWay === 0) continue;
+      for (const channel of channels.values()) if (channel.state !== 'idle') yield channel;
+    }
   }
 }
 

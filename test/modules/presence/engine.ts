@@ -8,6 +8,7 @@ import { type Flow, flowKey, parseFlowKey } from '../../../core/sip/transport/fl
 import type { EventPackage, WatcherinfoDocument, WatcherinfoFormat } from '../../../modules/presence/api';
 import { scriptFunctions } from '../../../modules/presence/functions';
 import { Handlers } from '../../../modules/presence/handlers';
+import type { Handover } from '../../../modules/presence/handover';
 import { Presence, type Settings } from '../../../modules/presence/presence';
 import { ManualClock } from '../../support/clock';
 import { FlakyDatabase } from './database';
@@ -37,12 +38,14 @@ export const defaults: Settings = {
 /** A NOTIFY that was handed to the transactions. */
 export class SentNotify {
   readonly request: SipRequest;
+  readonly branch = '';
   answered = false;
+  private kept: ClientOutcome | undefined;
 
   constructor(
     bytes: Buffer,
     readonly flow: Flow,
-    private readonly onFinal: (outcome: ClientOutcome) => void,
+    private onFinal: ((outcome: ClientOutcome) => void) | undefined,
   ) {
     const parsed = parseMessage(bytes);
     if (parsed.kind !== 'request') throw new Error(`not a request: ${bytes.toString('latin1')}`);
@@ -75,13 +78,32 @@ export class SentNotify {
     const text = `SIP/2.0 ${status} Text\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=a\r\nTo: <sip:b@h>;tag=b\r\nCall-ID: c\r\nCSeq: 1 NOTIFY\r\n${headers}Content-Length: 0\r\n\r\n`;
     const parsed = parseMessage(Buffer.from(text));
     if (parsed.kind !== 'response') throw new Error('not a response');
-    this.onFinal({ response: parsed.message as SipResponse });
+    this.end({ response: parsed.message as SipResponse });
+  }
+
+  cancel(): void {
+    this.answered = true;
+  }
+
+  park(): void {
+    this.onFinal = undefined;
+  }
+
+  adopt(onFinal: (outcome: ClientOutcome) => void): void {
+    this.onFinal = onFinal;
+    const { kept } = this;
+    if (kept) setImmediate(() => onFinal(kept));
   }
 
   fail(failure: 'timeout' | 'transport'): void {
     if (this.answered) return;
     this.answered = true;
-    this.onFinal({ failure });
+    this.end({ failure });
+  }
+
+  private end(outcome: ClientOutcome): void {
+    if (this.onFinal) this.onFinal(outcome);
+    else this.kept = outcome;
   }
 }
 
@@ -125,18 +147,19 @@ export interface Answered {
 }
 
 let tokens = 0;
+const random = { token: () => `k${(++tokens).toString(32).padStart(15, '0')}` };
 
 export class Engine {
   readonly clock: ManualClock;
   readonly database: FlakyDatabase;
-  readonly presence: Presence;
+  presence: Presence;
   readonly sent: SentNotify[] = [];
   readonly log: { level: string; fields: unknown; text: string }[] = [];
   readonly replied: EventRouteInput[] = [];
   readonly events: Map<string, EventPackage>;
   readonly watcherinfo: Map<string, WatcherinfoFormat>;
-  readonly functions: ReturnType<typeof scriptFunctions>;
-  private readonly handlers: Handlers;
+  functions: ReturnType<typeof scriptFunctions>;
+  private handlers: Handlers;
   private readonly wheel: TimerWheel;
   private readonly stopTicking: () => void;
   private dead = false;
@@ -151,22 +174,37 @@ export class Engine {
     this.watcherinfo = spec.watcherinfo ?? new Map([[fakeWinfo.type, fakeWinfo]]);
     this.wheel = new TimerWheel(this.clock);
     this.stopTicking = this.clock.onTick(() => this.wheel.advance());
-    const logger = this.logger();
-    const random = { token: () => `k${(++tokens).toString(32).padStart(15, '0')}` };
-    this.presence = new Presence({
-      settings: { ...defaults, ...spec.settings },
+    this.presence = this.begin();
+    this.handlers = new Handlers(this.presence, random, this.logger());
+    this.functions = scriptFunctions(this.presence, this.handlers);
+  }
+
+  /** A life of the module, over what an earlier one has left. */
+  private begin(handover?: Handover): Presence {
+    return new Presence({
+      settings: { ...defaults, ...this.spec.settings },
       database: this.database,
       sip: this.sip(),
       clock: this.clock,
       random,
-      log: logger,
+      log: this.logger(),
       events: this.events,
       watcherinfo: this.watcherinfo,
       rules: new Map(),
       replied: (input) => this.replied.push(input),
+      handover,
     });
-    this.handlers = new Handlers(this.presence, random, logger);
-    this.functions = scriptFunctions(this.presence, this.handlers);
+  }
+
+  /** The module is reloaded. Rejects when it cannot hand over; everything goes on then. */
+  async reload(): Promise<void> {
+    const next = this.begin(await this.presence.handOver());
+    await next.store.prepare();
+    this.presence = next;
+    this.handlers = new Handlers(next, random, this.logger());
+    this.functions = scriptFunctions(next, this.handlers);
+    next.start();
+    await next.housekeeping().catch(() => {});
   }
 
   static async open(spec: EngineSpec = {}): Promise<Engine> {
@@ -248,7 +286,7 @@ export class Engine {
       request: (options: { flow: Flow; render(via: string): Buffer; onFinal(outcome: ClientOutcome): void }) => {
         const sent = new SentNotify(options.render('SIP/2.0/UDP h;branch=z9hG4bKn'), options.flow, options.onFinal);
         if (!this.dead) this.sent.push(sent);
-        return { branch: '', cancel: () => (sent.answered = true) };
+        return sent;
       },
     };
     const resolver = { resolve: async () => [{ protocol: 'udp', address: '127.0.0.1', port: 5070 }] };

@@ -14,7 +14,7 @@ type Step =
   | { do: 'publish' | 'refresh' | 'modify' | 'remove' | 'resubscribe' | 'unsubscribe'; pick: number; expires: number }
   | { do: 'subscribe'; pick: number; winfo: boolean; expires: number }
   | { do: 'answer'; status: 200 | 481 | 500 }
-  | { do: 'hold' | 'restart' | 'refreshAll' }
+  | { do: 'hold' | 'restart' | 'reload' | 'refreshAll' }
   | { do: 'crash'; after: number }
   | { do: 'trouble'; outcome: 'stale' | 'away' }
   | { do: 'pass'; seconds: number };
@@ -26,7 +26,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constantFrom('resubscribe', 'unsubscribe', 'resubscribe'), pick, expires } as const),
   fc.record({ do: fc.constant('subscribe'), pick, winfo: fc.boolean(), expires } as const),
   fc.record({ do: fc.constant('answer'), status: fc.constantFrom(200, 200, 481, 500) } as const),
-  fc.record({ do: fc.constantFrom('hold', 'restart', 'refreshAll') } as const),
+  fc.record({ do: fc.constantFrom('hold', 'restart', 'reload', 'reload', 'refreshAll') } as const),
   fc.record({ do: fc.constant('crash'), after: fc.nat(6) } as const),
   fc.record({ do: fc.constant('trouble'), outcome: fc.constantFrom('stale', 'away') } as const),
   fc.record({ do: fc.constant('pass'), seconds: fc.constantFrom(1, 4, 30) } as const),
@@ -92,6 +92,9 @@ class World {
       case 'restart':
         await engine.quiet();
         return this.restart();
+      case 'reload':
+        // With NOTIFYs in flight, changes that could not be stored, timers: nothing may be lost, and no number left out.
+        return engine.reload();
       case 'crash':
         return this.crash(action.after);
       case 'trouble':

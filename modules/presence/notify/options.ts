@@ -1,0 +1,45 @@
+// Owns what the notifier is given: the floors below it, where its outcomes go, and what the script is told of an answer.
+import type { ClientOutcome, Clock, EventRouteInput, Logger, SipServices } from '../../../core/api';
+import type { EventPackage, WatcherinfoFormat } from '../api';
+import type { Followup } from '../handover';
+import type { Permission } from '../permission';
+import type { Resource, ResourceKey, Subscription } from '../resource';
+import type { Channel } from './channel';
+import type { Lines } from './traffic';
+
+export interface NotifierOptions {
+  readonly sip: SipServices;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: ReadonlyMap<string, EventPackage>;
+  readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
+  /** What a watcher may see now. */
+  permission(resource: Resource, watcher: string): Permission;
+  /** Sees to it that what became of a NOTIFY is stored. */
+  follow(up: Followup): void;
+  /** Told when nothing is owed to a resource's watchers any more. */
+  onQuiet(key: ResourceKey): void;
+  /** `event_route` of the script, only when it exports the route. */
+  replied: ((input: EventRouteInput) => void) | undefined;
+  /** The channels of an earlier life of the module: `resume` takes them up. */
+  readonly lines: Lines | undefined;
+}
+
+/** What `event_route['presence:notify-reply']` is told. */
+export function replyOf(
+  { resource, cseq }: Channel,
+  { watcher, callId }: Subscription,
+  { response }: ClientOutcome,
+): EventRouteInput {
+  return {
+    ...(response ? { response } : {}),
+    fields: {
+      status: response?.status ?? 408,
+      presentity: resource.key.uri,
+      watcher,
+      event: resource.key.event,
+      call_id: callId,
+      cseq,
+    },
+  };
+}
