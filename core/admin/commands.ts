@@ -45,7 +45,7 @@ export class Commands {
   #change<T extends object>(what: string, change: () => Promise<T>): Promise<T> {
     const result = this.#last.then(change);
     this.#last = result.then(
-      (outcome) => this.#log.info({ ...outcome }, what),
+      (outcome) => this.#log.info({ outcome }, what),
       (error) => this.#log.error(`${what} refused: ${error instanceof Error ? error.message : String(error)}`),
     );
     return result;

@@ -48,12 +48,15 @@ export class DatabaseHandle implements Database {
   /**
    * Goes over to another opening of the same database. What is in flight finishes on the old one, what comes meanwhile waits;
    * the old one is closed when the new one is in use. When it cannot be, everything stays as it was.
+   * @returns how long it made its users wait, in ms
    * @throws what `open` throws; RollcallError when what is in flight does not finish
    */
-  async reopen(open: () => Promise<Database>): Promise<void> {
+  async reopen(open: () => Promise<Database>): Promise<number> {
     const next = await open();
+    let began = 0;
     try {
       await next.prepare([...this.#tables.values()]);
+      began = performance.now();
       await this.#gate.close(settleLimit, 'the database');
     } catch (error) {
       await next.close();
@@ -62,6 +65,8 @@ export class DatabaseHandle implements Database {
     const old = this.#current;
     this.#current = next;
     this.#gate.open();
+    const pause = performance.now() - began;
     await old.close();
+    return pause;
   }
 }

@@ -104,11 +104,18 @@ export class Databases {
     return [...this.#opened.values()].filter(({ url }) => schemes.includes(url.scheme)).map(({ url }) => url.safe);
   }
 
-  /** Opens the databases of these schemes anew, through the drivers of now. @throws when one cannot be; it stays as it was */
-  async reopen(schemes: readonly string[]): Promise<void> {
+  /**
+   * Opens the databases of these schemes anew, through the drivers of now.
+   * @returns for how long one of them made its users wait, at most, in ms
+   * @throws when one cannot be opened; it stays as it was
+   */
+  async reopen(schemes: readonly string[]): Promise<number> {
+    let pause = 0;
     for (const { url, handle } of this.#opened.values()) {
-      if (schemes.includes(url.scheme)) await (await handle).reopen(() => this.openNew(url, this.drivers));
+      if (!schemes.includes(url.scheme)) continue;
+      pause = Math.max(pause, await (await handle).reopen(() => this.openNew(url, this.drivers)));
     }
+    return pause;
   }
 
   /** URLs, without secrets, of those that do not answer within `ms`. */
