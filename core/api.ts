@@ -41,6 +41,7 @@ export { databaseUrlParam } from './module/databases';
 export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
 export { defineModule } from './module/define';
 export type { Command, ScriptArg, ScriptFunction } from './module/function';
+export { type Control, control, type Health, health } from './module/offered';
 export type { ExtensionPoint, ServiceToken } from './module/points';
 export { databaseDrivers, extensionPoint, service } from './module/points';
 export type { EventRouteInput, RoutedRequest } from './module/request';

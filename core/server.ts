@@ -1,5 +1,7 @@
 // Owns the whole server: puts the floors together, starts them in order, and stops them without losing anything.
 import { Commands } from './admin/commands';
+import { overloadLimits } from './admin/config';
+import { measureCore } from './admin/metrics';
 import type { Listening, Running } from './admin/running';
 import { type Clock, systemClock } from './base/clock';
 import { RollcallError } from './base/errors';
@@ -11,9 +13,11 @@ import { type Config, parseConfig, readConfig } from './config/config';
 import type { ListenSpec } from './config/listen';
 import { formatListen } from './config/listen';
 import type { CoreSettings } from './config/settings';
+import { serveText } from './control/rpc';
 import { ControlSocket } from './control/socket';
 import type { SipServices } from './module/context';
 import { ModuleHost } from './module/host';
+import { control, health } from './module/offered';
 import { type Plan, planModules } from './module/plan';
 import { compileScript } from './script/load';
 import { ScriptRunner } from './script/runner';
@@ -53,6 +57,8 @@ export interface RunningServer {
 }
 
 const defaultDrainLimit = 5000;
+/** How long a database may take to answer before the server counts as not ready, in ms. */
+const answerLimit = 2000;
 /** ms between two looks at what is in flight. */
 const drainStep = 10;
 
@@ -109,6 +115,8 @@ class Server implements RunningServer, Running {
       baseDir: config.baseDir,
     });
     this.commands = new Commands(this);
+    measureCore(this);
+    this.#offer();
   }
 
   get points(): readonly ListenPoint[] {
@@ -163,6 +171,25 @@ class Server implements RunningServer, Running {
     if (this.options.logging === undefined) this.logging.close();
   }
 
+  /** What modules may use of the server as a whole. */
+  #offer(): void {
+    const { registry } = this.host;
+    registry.offer('core', health, { problems: () => this.#problems() });
+    registry.offer('core', control, {
+      serve: (text, gone) =>
+        serveText(text, this.commands.table, { notify: () => {}, gone }, (error, method) =>
+          this.logging.named('core').error({ err: error, method }, 'a control command failed'),
+        ),
+    });
+  }
+
+  async #problems(): Promise<string[]> {
+    if (this.#draining) return ['the server is stopping'];
+    if (this.listening.length < this.config.listen.length) return ['the sockets are not open yet'];
+    const silent = await this.host.silentDatabases(answerLimit);
+    return silent.map((url) => `${url} does not answer`);
+  }
+
   /** Waits until no request is in the script, at most so long. */
   async #drain(): Promise<void> {
     const limit = this.options.drainLimit ?? defaultDrainLimit;
@@ -207,7 +234,8 @@ export function createSip(core: CoreSettings, logging: Logging, clock: Clock, ra
   const log = logging.named('sip');
   const transports = new TransportLayer({ log, wheel, limits: transportLimits(core) });
   const timers = { t1: core.sipT1, t2: core.sipT2, t4: core.sipT4 };
-  const transactions = new TransactionLayer({ transports, wheel, random, log, timers });
+  const overload = overloadLimits(core);
+  const transactions = new TransactionLayer({ transports, wheel, random, log, timers, overload });
   const resolver = new Resolver({
     clock,
     // A datagram leaves through a socket that listens; a connection can be opened from anywhere.

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
 import { type LogThreshold, logLevels } from '../base/logging';
+import type { Counter, Family } from '../base/metrics';
 import { didYouMean } from '../base/nearest';
 import { formatListen } from '../config/listen';
 import { type CommandTable, type ControlCommand, helpLines, helpOf } from '../control/command';
@@ -14,6 +15,7 @@ import type { Running } from './running';
 export class Commands {
   readonly #running: Running;
   readonly #log: Logger;
+  readonly #changes: Family<Counter>;
   readonly #own: ReadonlyMap<string, ControlCommand>;
   /** Two changes at once would each judge what the other is about to change. */
   #last: Promise<unknown> = Promise.resolve();
@@ -21,6 +23,13 @@ export class Commands {
   constructor(running: Running) {
     this.#running = running;
     this.#log = running.logging.named('core');
+    const metrics = running.host.metrics.view('control');
+    this.#changes = metrics.counter({
+      name: 'changes_total',
+      help: 'Reloads and other changes while the server runs.',
+      labels: ['change', 'outcome'],
+    });
+    metrics.show();
     this.#own = this.#declare();
   }
 
@@ -44,6 +53,11 @@ export class Commands {
   /** One change after the other, each told to the log with its outcome. */
   #change<T extends object>(what: string, change: () => Promise<T>): Promise<T> {
     const result = this.#last.then(change);
+    const [kind = what] = what.split(' ', 1);
+    result.then(
+      () => this.#changes.of(kind, 'done').inc(),
+      () => this.#changes.of(kind, 'refused').inc(),
+    );
     this.#last = result.then(
       (outcome) => this.#log.info({ outcome }, what),
       (error) => this.#log.error(`${what} refused: ${error instanceof Error ? error.message : String(error)}`),

@@ -4,13 +4,14 @@ import { camelCase, type ParamDeclaration, type ParamDeclarations, type ParamVal
 import { ProblemsError, sortProblems } from '../base/problem';
 import type { Config } from '../config/config';
 import { formatListen } from '../config/listen';
-import { coreSettings } from '../config/settings';
+import { type CoreSettings, coreSettings } from '../config/settings';
 import { ModuleLoader, type NewCode } from '../module/loader';
 import { type Plan, planModules } from '../module/plan';
 import type { Planned } from '../module/running';
 import type { FunctionTable } from '../script/facade';
 import { compileScript } from '../script/load';
 import type { Script } from '../script/script';
+import type { OverloadLimits } from '../sip/transaction/overload';
 import { loadedDefinitions } from './modules';
 import type { Listening, Running } from './running';
 
@@ -205,8 +206,19 @@ async function closeSockets(running: Running, next: Config, steps: Steps): Promi
   }
 }
 
+/** The bounds of work, from the settings of the same meaning. */
+export function overloadLimits(core: CoreSettings): OverloadLimits {
+  return {
+    working: core.overloadRequests,
+    delay: core.overloadDelay,
+    backlog: core.overloadBacklog,
+    retryAfter: core.overloadRetryAfter,
+  };
+}
+
 function takeSettings(running: Running, next: Config, steps: Steps): void {
   for (const name of changedSettings(running, next, true)) steps.did(`${name} changed`, () => {});
   if (running.config.core.logLevel !== next.core.logLevel) running.logging.setLevel(next.core.logLevel);
   running.runner.scriptTimeout = next.core.scriptTimeout;
+  running.sip.transactions.overload.limits = overloadLimits(next.core);
 }

@@ -1,11 +1,13 @@
 // Tests the whole server in process: start in order, answers over both transports, refusals, and a stop that loses nothing.
 import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
+import { overloadLimits } from '../../core/admin/config';
 import { createLogging } from '../../core/base/logging';
 import { paramValues } from '../../core/base/params';
 import { ProblemsError } from '../../core/base/problem';
 import { coreSettings } from '../../core/config/settings';
 import { type RunningServer, type ServerOptions, startServer, transportLimits } from '../../core/server';
+import { defaultOverloadLimits } from '../../core/sip/transaction/overload';
 import { defaultTimers } from '../../core/sip/transaction/timers';
 import { defaultTransportLimits } from '../../core/sip/transport/limits';
 import { RawPeer } from '../support/raw-peer';
@@ -151,5 +153,6 @@ test('a request that never ends does not keep the server from stopping', async (
 test('the defaults of the settings are those of the SIP floor', () => {
   const core = paramValues(coreSettings);
   assert.deepEqual(transportLimits(core), defaultTransportLimits);
+  assert.deepEqual(overloadLimits(core), defaultOverloadLimits);
   assert.deepEqual({ t1: core.sipT1, t2: core.sipT2, t4: core.sipT4 }, defaultTimers);
 });
