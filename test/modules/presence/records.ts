@@ -1,8 +1,10 @@
 // Owns records as the presence tests need them: a resource, publications, subscriptions, with defaults for what does not matter.
 import { applyChanges, type Decision, type Surroundings } from '../../../modules/presence/changes';
+import type { Permission } from '../../../modules/presence/permission';
 import type { PublishRequest } from '../../../modules/presence/request/publish';
 import type { SubscribeRequest } from '../../../modules/presence/request/subscribe';
 import {
+  type AuthorisedWatcher,
   addSubscription,
   dialogId,
   emptyResource,
@@ -71,6 +73,25 @@ export function subscription(more: Partial<Subscription> = {}): Subscription {
     ...more,
   };
 }
+
+export function watcher(more: Partial<AuthorisedWatcher> = {}): AuthorisedWatcher {
+  return {
+    watcher: 'sip:bob@example.com',
+    status: 'pending',
+    reason: '',
+    insertedTime: startSeconds,
+    expires: Number.POSITIVE_INFINITY,
+    watcherId: 'w1',
+    displayName: '',
+    ...more,
+  };
+}
+
+export const granted: Permission = { status: 'active', view: 'everything', transformation: undefined };
+export const pending: Permission = { status: 'pending', view: 'closed', transformation: undefined };
+export const rejected: Permission = { status: 'rejected', view: 'closed', transformation: undefined };
+/** Allowed, and shown nothing: by a polite block, or by rules that grant nothing. */
+export const politelyBlocked: Permission = { status: 'active', view: 'closed', transformation: undefined };
 
 /** A resource that holds these records. */
 export function resource(records: { publications?: Publication[]; subscriptions?: Subscription[] } = {}): Resource {

@@ -33,8 +33,8 @@ test('what it checked it composes', async () => {
   const { presence } = await setUp();
   const publication = published(fixture('presload'));
   assert.equal(presence.check(publication.body).ok, true);
-  assert.equal(presence.compose(alice, [publication]), publication.body);
-  assert.deepEqual(presence.check(presence.compose(alice, [])).ok, true);
+  assert.equal(presence.compose(alice, [publication], 1), publication.body);
+  assert.deepEqual(presence.check(presence.compose(alice, [], 1)).ok, true);
   assert.deepEqual(presence.check(Buffer.from('<presence/>')), {
     ok: false,
     reason: 'presence is not in namespace urn:ietf:params:xml:ns:pidf',
@@ -50,8 +50,8 @@ test('it offers the rules of presence, and documents as they let them be seen', 
   const { handling, view } = compiled.rules.evaluate({ watcher: alice, now: 0, sphere: undefined });
   assert.equal(handling, undefined);
   const publications = [published(fixture('rich'))];
-  const document = presence.compose(alice, publications);
-  assert.deepEqual(presence.transform?.(alice, document, view), presence.compose(alice, []));
+  const document = presence.compose(alice, publications, 1);
+  assert.deepEqual(presence.transform?.(alice, document, view), presence.compose(alice, [], 1));
   assert.equal(presence.sphere?.(publications), 'work');
   assert.equal(rules.compile(Buffer.from('<ruleset/>')).ok, false);
 });

@@ -10,7 +10,18 @@ import {
   watcherEntry,
 } from '../../../../modules/presence/decide/watcherinfo';
 import { nextExpiry } from '../../../../modules/presence/resource';
-import { apply, publication, resource, start, startSeconds, subscription, surroundings } from '../records';
+import {
+  apply,
+  granted,
+  pending,
+  publication,
+  resource,
+  start,
+  startSeconds,
+  subscription,
+  surroundings,
+  watcher,
+} from '../records';
 
 const soon = startSeconds + 10;
 
@@ -19,8 +30,8 @@ test('nothing is due before the second of its end, and everything that is due en
     publications: [publication({ etag: 'e1', expires: soon }), publication({ etag: 'e2', expires: soon + 1 })],
     subscriptions: [subscription({ callId: 'a', expires: soon }), subscription({ callId: 'b' })],
   });
-  assert.deepEqual(decideExpiry(of, surroundings(soon * 1000 - 1)).changes, []);
-  const decision = apply(of, decideExpiry(of, surroundings(soon * 1000)));
+  assert.deepEqual(decideExpiry(of, 3600, surroundings(soon * 1000 - 1)).changes, []);
+  const decision = apply(of, decideExpiry(of, 3600, surroundings(soon * 1000)));
   assert.deepEqual([...of.publications.keys()], ['e2']);
   assert.deepEqual(
     [...of.subscriptions.values()].map(({ callId }) => callId),
@@ -37,9 +48,9 @@ test('nothing is due before the second of its end, and everything that is due en
 test('many publications that end together make one fan-out, none without a watcher', () => {
   const publications = [1, 2, 3].map((n) => publication({ etag: `e${n}`, expires: soon }));
   const watched = resource({ publications, subscriptions: [subscription()] });
-  assert.equal(apply(watched, decideExpiry(watched, surroundings(soon * 1000))).notices.length, 1);
+  assert.equal(apply(watched, decideExpiry(watched, 3600, surroundings(soon * 1000))).notices.length, 1);
   const alone = resource({ publications });
-  assert.equal(apply(alone, decideExpiry(alone, surroundings(soon * 1000))).notices.length, 0);
+  assert.equal(apply(alone, decideExpiry(alone, 3600, surroundings(soon * 1000))).notices.length, 0);
   assert.equal(alone.publications.size, 0);
 });
 
@@ -51,7 +62,7 @@ test('a watcher whose subscription runs out is told to watcherinfo like one who 
       subscription({ callId: 'x', winfo: true, expires: soon, watcherId: 'wx' }),
     ],
   });
-  const { notices } = apply(of, decideExpiry(of, surroundings(soon * 1000)));
+  const { notices } = apply(of, decideExpiry(of, 3600, surroundings(soon * 1000)));
   const winfo = notices.filter(({ to }) => to === 'watcherinfo');
   assert.equal(winfo.length, 1);
   assert.ok(winfo[0]?.to === 'watcherinfo' && winfo[0].state === 'full');
@@ -86,7 +97,7 @@ test('the full state names watchers, not watcherinfo subscribers; without these 
   assert.deepEqual(changes, []);
 });
 
-test('permission given or taken changes the status, tells the watcher, and tells watcherinfo in part', () => {
+test('permission given approves, permission taken back deactivates; the watcher is told, and watcherinfo in part', () => {
   const of = resource({
     subscriptions: [
       subscription({ callId: 'a', status: 'pending', watcherId: 'wa', version: 0 }),
@@ -94,13 +105,8 @@ test('permission given or taken changes the status, tells the watcher, and tells
       subscription({ callId: 'w', winfo: true, watcher: 'sip:alice@example.com' }),
     ],
   });
-  of.watchers.set('sip:bob@example.com', {
-    watcher: 'sip:bob@example.com',
-    status: 'pending',
-    reason: '',
-    insertedTime: 1,
-  });
-  const turned = reauthorise((_, watcher) => (watcher === 'sip:carol@example.com' ? 'pending' : 'active'));
+  of.watchers.set('sip:bob@example.com', watcher({ status: 'pending' }));
+  const turned = reauthorise((_, who) => (who === 'sip:carol@example.com' ? pending : granted));
   const decision = apply(of, turned(of, surroundings()));
   assert.deepEqual(
     decision.notices.map(({ to }) => to),
@@ -112,15 +118,12 @@ test('permission given or taken changes the status, tells the watcher, and tells
     winfo.watchers.map(({ id, status, event }) => [id, status, event]),
     [
       ['wa', 'active', 'approved'],
-      ['wb', 'pending', 'subscribe'],
+      ['wb', 'terminated', 'deactivated'],
     ],
   );
   assert.deepEqual(
     [...of.watchers.values()].map(({ watcher, status }) => [watcher, status]),
-    [
-      ['sip:bob@example.com', 'active'],
-      ['sip:carol@example.com', 'pending'],
-    ],
+    [['sip:bob@example.com', 'active']],
   );
   assert.deepEqual(allWatchers(of, start)[0]?.event, 'approved');
   assert.deepEqual(turned(of, surroundings()).changes, []);

@@ -95,25 +95,23 @@ test('after a NOTIFY that failed the next document is full: a part would leave a
   assert.deepEqual(documents(engine), ['0 full', '1 partial bob active', '2 full bob active', '3 partial eve active']);
 });
 
-test('a watcherinfo subscription that waits for permission gets its first document, version 0, when it has it', async () => {
+test('without force_active watcherinfo is for the presentity itself, and for whom the script says it is', async () => {
   const engine = await Engine.open({ settings: { forceActive: false } });
-  await engine.handle(winfoText({ from: 'sip:carol@example.com' }));
+  for (const expires of [600, 0]) {
+    const { status, toTag } = await engine.handle(winfoText({ from: 'sip:carol@example.com', expires }));
+    assert.deepEqual([status, toTag], [403, undefined]);
+  }
   await engine.quiet();
-  for (const name of ['bob', 'eve']) await engine.handle(watcherText(name));
-  await engine.quiet();
-  assert.deepEqual(documents(engine), []);
-  engine.presence.settings = { ...engine.presence.settings, forceActive: true };
-  await engine.functions.pres_update_watchers?.call('sip:alice@example.com', 'presence');
+  assert.deepEqual(engine.sent, []);
+  await engine.handle(watcherText('bob'));
+  const { status } = await engine.handle(winfoText({ from: 'sip:carol@example.com' }), 'sip:alice@EXAMPLE.com:5061');
+  assert.equal(status, 200);
+  await engine.handle(winfoText({ from: 'sips:alice@Example.com', callId: 'w2' }));
   await engine.quiet();
   await engine.handle(watcherText('dan'));
   await engine.quiet();
-  assert.deepEqual(documents(engine), ['0 full bob active, eve active', '1 partial dan active']);
-  const cseqs = engine.sent.filter(({ callId }) => callId === 'w').map(({ cseq }) => cseq);
-  assert.equal(cseqs[0], 1);
-  assert.deepEqual(
-    cseqs,
-    [...new Set(cseqs)].sort((a, b) => a - b),
-  );
+  assert.deepEqual(documents(engine), ['0 full bob pending', '1 partial dan pending']);
+  assert.equal(engine.sent.filter(({ callId, state }) => callId === 'w2' && state.startsWith('active')).length, 2);
 });
 
 test('a fetch of watcherinfo is one full document of version 0 in a NOTIFY that ends it', async () => {

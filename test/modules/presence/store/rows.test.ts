@@ -9,7 +9,7 @@ import { isEmpty, keyOfUri, type Resource, type Subscription } from '../../../..
 import { sizes } from '../../../../modules/presence/sizes';
 import { schemaOf } from '../../../../modules/presence/store/schema';
 import { Store } from '../../../../modules/presence/store/store';
-import { key, publication, resource, startSeconds, subscription } from '../records';
+import { key, publication, resource, startSeconds, subscription, watcher as waiting } from '../records';
 
 const names = { presentityTable: 'presentity', activeWatchersTable: 'active_watchers', watchersTable: 'watchers' };
 
@@ -102,7 +102,7 @@ test('a watcher of any kind of URI comes back as the same watcher', async () => 
   ]) {
     const store = await open();
     const of = await load(store);
-    const record = { watcher, status: 'waiting', reason: 'timeout', insertedTime: 3 } as const;
+    const record = waiting({ watcher, status: 'waiting', reason: 'timeout', expires: startSeconds + 9 });
     await commit(store, of, [
       { kind: 'subscribe', subscription: subscription({ watcher }), replaces: undefined },
       { kind: 'authorise', watcher: record },
