@@ -1,14 +1,17 @@
 // Owns the measurement of a database: durable changes per second, latency and main-thread cost, with 1 to 1000 changes waiting.
-// node dist/bench/db.js [sqlite:PATH | memory] [seconds per row] [presentities]
+// node dist/bench/db.js [sqlite:PATH | mysql://… | memory] [seconds per row] [presentities]; DB_PID=… also counts that process's CPU
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { systemClock } from '../core/base/clock';
 import { silentLogger } from '../core/base/logger';
+import { systemRandom } from '../core/base/random';
 import type { Change, Database, Table } from '../core/db/database';
 import { openMemoryDatabase } from '../core/db/memory';
 import { parseDatabaseUrl } from '../core/db/url';
+import { openMysql } from '../modules/db_mysql/database';
+import { readTarget } from '../modules/db_mysql/options';
 import { openSqlite } from '../modules/db_sqlite/database';
 
 const resource: Table = {
@@ -56,7 +59,7 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
   const latencies: number[] = [];
   let sequence = 0;
   const share = Math.floor(versions.length / waiting);
-  const before = [performance.now(), mainThreadMs(), performance.eventLoopUtilization()] as const;
+  const before = [performance.now(), mainThreadMs(), performance.eventLoopUtilization(), serverMs()] as const;
   const writer = async (number: number) => {
     while (performance.now() < end) {
       const user = number * share + (Math.floor(sequence++ * 7919) % share);
@@ -70,6 +73,7 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
   await Promise.all(Array.from({ length: waiting }, (_, number) => writer(number)));
   const seconds = (performance.now() - before[0]) / 1000;
   const main = mainThreadMs() - before[1];
+  const server = serverMs() - before[3];
   latencies.sort((a, b) => a - b);
   return {
     waiting,
@@ -78,6 +82,7 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
     'p50 ms': Number(latencies[latencies.length >> 1]?.toFixed(2)),
     'p99 ms': Number(latencies[Math.floor(latencies.length * 0.99)]?.toFixed(2)),
     'main µs/change': Number(((main * 1000) / latencies.length).toFixed(1)),
+    ...(serverPid === undefined ? {} : { 'server µs/change': Number(((server * 1000) / latencies.length).toFixed(1)) }),
     'loop busy': Number(performance.eventLoopUtilization(before[2]).utilization.toFixed(2)),
   };
 }
@@ -141,6 +146,16 @@ function mainThreadMs(): number {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
 }
 
+/** The database server's process, if it is on this machine. */
+const serverPid = process.env.DB_PID;
+
+/** CPU time of the server, in clock ticks of 10 ms. */
+function serverMs(): number {
+  if (serverPid === undefined) return 0;
+  const fields = readFileSync(`/proc/${serverPid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 async function main(): Promise<void> {
   const file = join(tmpdir(), `rollcall-bench-${process.pid}.db`);
   const target = process.argv[2] ?? `sqlite:${file}`;
@@ -176,8 +191,12 @@ async function main(): Promise<void> {
 async function open(target: string): Promise<Database> {
   if (target === 'memory') return openMemoryDatabase();
   const parsed = parseDatabaseUrl(target, process.cwd());
-  if (!parsed.ok || parsed.url.scheme !== 'sqlite') throw new Error(`${target}: not an SQLite URL`);
-  return openSqlite(parsed.url, silentLogger, { clock: systemClock, busyTimeout: 2000, maxWaiting: 20_000 });
+  if (!parsed.ok) throw new Error(`the URL ${parsed.problem}`);
+  const { url } = parsed;
+  const common = { clock: systemClock, maxWaiting: 20_000 };
+  if (url.scheme === 'sqlite') return openSqlite(url, silentLogger, { ...common, busyTimeout: 2000 });
+  const options = { ...common, random: systemRandom(), timeout: 5000, lockTimeout: 2, autoMigrate: true };
+  return openMysql(readTarget(url, process.cwd()), silentLogger, options);
 }
 
 void main();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { systemClock } from '../../../core/base/clock';
-import { type Logger, silentLogger } from '../../../core/base/logger';
+import { type Logger, type LogMethod, silentLogger } from '../../../core/base/logger';
 import { systemRandom } from '../../../core/base/random';
 import { parseDatabaseUrl } from '../../../core/db/url';
 import { type MysqlDatabase, openMysql } from '../../../modules/db_mysql/database';
@@ -45,4 +45,31 @@ export function openTestDatabase(url: string, options: TestOptions = {}): Promis
     maxWaiting: options.maxWaiting ?? 20_000,
     autoMigrate: options.autoMigrate ?? true,
   });
+}
+
+export interface Line {
+  readonly level: string;
+  readonly text: string;
+  readonly fields: object;
+}
+
+/** A logger whose lines can be looked at. */
+export function recordingLogger(): { logger: Logger; lines: Line[] } {
+  const lines: Line[] = [];
+  const method =
+    (level: string): LogMethod =>
+    (fields: object | string, text?: string) => {
+      if (typeof fields === 'string') lines.push({ level, text: fields, fields: {} });
+      else lines.push({ level, text: text ?? '', fields });
+    };
+  const logger: Logger = {
+    ...silentLogger,
+    info: (fields: object | string, text?: string) => {
+      // What prepare made is not what these tests are about.
+      if (!text?.startsWith('the table was')) method('info')(fields as object, text ?? '');
+    },
+    warn: method('warn'),
+    error: method('error'),
+  };
+  return { logger, lines };
 }
