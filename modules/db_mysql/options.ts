@@ -1,5 +1,6 @@
 // Owns what may stand after `?` in a mysql: URL: the socket, TLS, the number of connections. Everything else is refused by name.
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { SslOptions } from 'mysql2/promise';
 import { RollcallError, type ServerUrl } from '../../core/api';
@@ -58,6 +59,13 @@ export function readTarget(url: ServerUrl, baseDir: string): Target {
   }
   if ((cert === undefined) !== (key === undefined)) {
     wrong('one of ssl_cert and ssl_key is missing', 'a client certificate needs both');
+  }
+  // mysql2 would look for the name localhost in the certificate, and take such a one from anybody.
+  if (mode === 'verify_identity' && isIP(url.host) !== 0) {
+    wrong(
+      'verify_identity needs a name to look for',
+      'write the name of the host instead of its address, or ssl=verify_ca',
+    );
   }
   return { url, socket: path('socket'), tls: { mode, ca, cert, key }, pool };
 }
