@@ -10,7 +10,7 @@ import {
   type ResourceChange,
   type Surroundings,
 } from './changes';
-import { isEmpty, nextExpiry, type Resource, type ResourceKey, type Stored } from './resource';
+import { isEmpty, nextExpiry, owed, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
 
 /** One thing to do with a resource. `done` comes after the commit; `failed` when nothing was stored. */
@@ -48,6 +48,8 @@ interface DoorOptions {
   readonly expire: Decide;
   /** What the decisions of a turn mean for the permissions of running subscriptions. */
   readonly review: Decide;
+  /** Told of a resource before anything is decided about it. */
+  before(resource: Resource): void;
   /** When permissions may change by time alone: unix seconds, or Infinity. */
   reviewAt(resource: Resource): number;
   /** Told after each commit, with what was changed and who is to be notified. */
@@ -170,7 +172,8 @@ export class Door {
   }
 
   private async serve(resource: Resource, operations: readonly Operation[], again: Operation[]): Promise<void> {
-    const draft = this.decideAll(resource, operations);
+    const draft = this.draftOf(resource, operations);
+    if (!draft) return;
     if (draft.changes.length > 0) {
       const { store, cache } = this.options;
       const next = this.nextOf(resource, draft);
@@ -189,7 +192,7 @@ export class Door {
       }
       const gone = isEmpty(resource);
       resource.version = gone ? 0 : next.version;
-      resource.notifyPending = !gone && next.notifyPending;
+      resource.owed = gone ? owed.nothing : next.owed;
     }
     for (const { operation, decision } of draft.taken) this.finish(operation, decision, resource);
     if (draft.changes.length === 0 && draft.notices.length === 0) return;
@@ -204,11 +207,26 @@ export class Door {
   private nextOf(resource: Resource, draft: Draft): Stored {
     // A row that is made anew must not repeat a version that another node may still hold: it starts at the time of day.
     const version = resource.version === 0 ? this.around.now : resource.version + 1;
-    return { version, notifyPending: resource.notifyPending || draft.notices.length > 0 };
+    let most = resource.owed;
+    for (const { to } of draft.notices) most = Math.max(most, to === 'dialog' ? owed.ownEvents : owed.state);
+    return { version, owed: most };
+  }
+
+  /** Undefined when what time or permissions call for could not be decided: memory may be half changed then, and is forgotten. */
+  private draftOf(resource: Resource, operations: readonly Operation[]): Draft | undefined {
+    try {
+      return this.decideAll(resource, operations);
+    } catch (error) {
+      this.options.cache.drop(resource);
+      this.options.log.error({ err: error, resource: resource.key.id }, 'nothing could be decided about a resource');
+      for (const operation of operations) operation.failed(error);
+      return undefined;
+    }
   }
 
   private decideAll(resource: Resource, operations: readonly Operation[]): Draft {
     const draft: Draft = { resource, taken: [], changes: [], notices: [] };
+    this.options.before(resource);
     if (resource.dueAt <= this.around.now / 1000) {
       take(draft, this.options.expire(resource, this.around));
       resource.dueAt = nextExpiry(resource);

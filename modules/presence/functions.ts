@@ -1,13 +1,14 @@
 // Owns the declarations of the functions that routing scripts import from presence.
 import { RollcallError, type RoutedRequest, type ScriptArg, type ScriptFunction } from '../../core/api';
 import { type Decide, isWatched } from './changes';
-import { tellEverybody } from './decide/authorise';
+import { tellEverybody, tellState } from './decide/authorise';
 import { canonical, type Handlers } from './handlers';
 import type { Presence } from './presence';
 import { keyOfUri, type ResourceKey } from './resource';
 
 const req: ScriptArg = { name: 'req', type: 'request' };
 const uri: ScriptArg = { name: 'uri', type: 'string', doc: 'The presentity.' };
+export const refreshTypes = '0: rules changed; 1: the state in the database changed; 2: both.';
 const event: ScriptArg = { name: 'event', type: 'string', doc: 'The event package, without .winfo.' };
 
 /** Kamailio's numbers, as `pres_auth_status` answers them. */
@@ -57,27 +58,31 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
     },
     pres_refresh_watchers: {
       summary: 'Reads the presentity anew, applies its permissions and sends every watcher its present state.',
-      args: [
-        uri,
-        event,
-        { name: 'type', type: 'number', doc: '0: rules changed; 1: the state in the database changed; 2: both.' },
-      ],
+      args: [uri, event, { name: 'type', type: 'number', doc: refreshTypes }],
       returns: 'boolean',
       waits: true,
-      call: async (of, name) => {
-        const key = keyOf(presence, of, name);
-        await through(presence, key, presence.applyPermissions, true);
-        return through(presence, key, tellEverybody, false);
-      },
+      call: (of, name, type) => refreshWatchers(presence, keyOf(presence, of, name), Number(type)),
     },
     pres_update_watchers: {
       summary: 'Applies the presentity’s permissions to its watchers anew; only those whose status changes are told.',
       args: [uri, event],
       returns: 'boolean',
       waits: true,
-      call: (of, name) => through(presence, keyOf(presence, of, name), presence.applyPermissions, true),
+      call: (of, name) => updateWatchers(presence, keyOf(presence, of, name)),
     },
   };
+}
+
+/** Reads the resource anew, applies its permissions, and tells its watchers. @throws DatabaseUnavailable */
+export async function refreshWatchers(presence: Presence, key: ResourceKey, type: number): Promise<boolean> {
+  await updateWatchers(presence, key);
+  // Who may not know of the state learns from a NOTIFY for a change of state that there was one.
+  return through(presence, key, type === 1 ? tellState : tellEverybody, false);
+}
+
+/** Reads the resource anew and applies its permissions. @throws DatabaseUnavailable */
+export function updateWatchers(presence: Presence, key: ResourceKey): Promise<boolean> {
+  return through(presence, key, presence.applyPermissions, true);
 }
 
 function through(presence: Presence, key: ResourceKey, decide: Decide, fresh: boolean): Promise<boolean> {
@@ -86,7 +91,8 @@ function through(presence: Presence, key: ResourceKey, decide: Decide, fresh: bo
   });
 }
 
-function keyOf(presence: Presence, uriText: unknown, eventName: unknown): ResourceKey {
+/** @throws RollcallError when no module has registered the package */
+export function keyOf(presence: Presence, uriText: unknown, eventName: unknown): ResourceKey {
   const name = String(eventName);
   if (!presence.packages.events.has(name)) {
     throw new RollcallError(`no module has registered the event package '${name}'`, {

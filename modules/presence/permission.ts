@@ -10,6 +10,8 @@ export interface Permission {
   readonly view: string;
   /** Undefined when the document goes out as it is, or nothing of it. */
   readonly transformation: View | undefined;
+  /** Whether the presentity's rules say so, or the lack of them: then the watcher is noted in `watchers`. */
+  readonly byRules: boolean;
 }
 
 interface PermissionsOptions {
@@ -39,10 +41,14 @@ interface Circumstances {
   readonly until: number;
 }
 
-const granted: Permission = { status: 'active', view: everything, transformation: undefined };
-const pending: Permission = { status: 'pending', view: closed, transformation: undefined };
-const rejected: Permission = { status: 'rejected', view: closed, transformation: undefined };
-const politelyBlocked: Permission = { status: 'active', view: closed, transformation: undefined };
+const granted: Permission = { status: 'active', view: everything, transformation: undefined, byRules: false };
+const allowed: Permission = { ...granted, byRules: true };
+const politelyBlocked: Permission = { ...allowed, view: closed };
+const pending: Permission = { ...politelyBlocked, status: 'pending' };
+const rejected: Permission = { ...politelyBlocked, status: 'rejected' };
+
+/** Watchers whose permission is remembered, of one resource: anybody can ask, so there is an end to it. */
+const mostRemembered = 16_384;
 
 export class Permissions {
   private worked = new WeakMap<Resource, Worked>();
@@ -62,6 +68,7 @@ export class Permissions {
     const known = worked.byWatcher.get(watcher);
     if (known) return known;
     const permission = worked.rules ? permissionOf(this.evaluate(resource, watcher, worked.rules)) : pending;
+    if (worked.byWatcher.size >= mostRemembered) worked.byWatcher.clear();
     worked.byWatcher.set(watcher, permission);
     return permission;
   }
@@ -155,7 +162,7 @@ function permissionOf({ handling, view }: RuleOutcome): Permission {
   switch (handling) {
     case 'allow':
       if (view.grantsNothing) return politelyBlocked;
-      return view.key === everything ? granted : { status: 'active', view: view.key, transformation: view };
+      return view.key === everything ? allowed : { ...allowed, view: view.key, transformation: view };
     case 'polite-block':
       return politelyBlocked;
     case 'confirm':

@@ -135,6 +135,7 @@ export class Presence {
       expire: (resource, around) => decideExpiry(resource, this.waitingTime, around),
       review: (resource, around) =>
         this.permissions.haveMoved(resource) ? this.applyPermissions(resource, around) : nothing,
+      before: (resource) => this.notifier.contents.remember(resource),
       reviewAt: (resource) =>
         resource.subscriptions.size > 0 ? this.permissions.nextChange(resource) : Number.POSITIVE_INFINITY,
       onStored: (resource, changes, notices) => {

@@ -91,12 +91,18 @@ export interface RulesDocument {
   readonly body: Buffer;
 }
 
+/**
+ * Kept apart, because after a crash a NOTIFY that is owed for a change of state must not reach those who may not know of it:
+ * it would tell them that there was one.
+ */
+export const owed = { nothing: 0, state: 1, ownEvents: 2 } as const;
+
 /** What changes in memory only after the commit that brings it. */
 export interface Stored {
   /** What the compare-and-swap compares; 0: nothing is stored. */
   version: number;
-  /** Whether NOTIFYs that a stored change asks for may not have left yet. */
-  notifyPending: boolean;
+  /** Which NOTIFYs that stored changes ask for may not have left yet, see `owed`. */
+  owed: number;
 }
 
 export interface Resource extends Stored {
@@ -142,7 +148,7 @@ export function emptyResource(key: ResourceKey): Resource {
     loadedVersion: 0,
     fanouts: 0,
     winfoFanouts: 0,
-    notifyPending: false,
+    owed: owed.nothing,
     publications: new Map(),
     subscriptions: new Map(),
     watchers: new Map(),

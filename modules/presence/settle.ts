@@ -1,8 +1,8 @@
 // Owns the note that no NOTIFY is owed: written in bulk once a second, so that a crash between commit and NOTIFY is made good.
 import type { Logger } from '../../core/api';
-import { tellEverybody } from './decide/authorise';
+import { tellEverybody, tellState } from './decide/authorise';
 import type { Door } from './door';
-import type { Resource, ResourceKey } from './resource';
+import { owed, type Resource, type ResourceKey } from './resource';
 import type { Store } from './store/store';
 
 /** Resources taken up again at a time after a start. */
@@ -26,7 +26,7 @@ export class Settling {
 
   /** A resource has nothing under way any more. */
   note(key: ResourceKey): void {
-    if (this.options.find(key.id)?.notifyPending) this.quiet.set(key.id, key);
+    if (this.options.find(key.id)?.owed) this.quiet.set(key.id, key);
   }
 
   /** Whether a resource waits to be written down: it must stay in memory. */
@@ -40,18 +40,19 @@ export class Settling {
     for (const [id, key] of this.quiet) {
       this.quiet.delete(id);
       const resource = this.options.find(id);
-      if (resource?.notifyPending && !this.options.isBusy(key)) settled.push(this.settle(resource));
+      if (resource?.owed && !this.options.isBusy(key)) settled.push(this.settle(resource));
     }
     await Promise.all(settled);
   }
 
   private async settle(resource: Resource): Promise<void> {
     // A change that is being stored just now brings a higher version, so that this leaves its note alone.
-    resource.notifyPending = false;
+    const before = resource.owed;
+    resource.owed = owed.nothing;
     try {
       await this.options.store.settle(resource);
     } catch (error) {
-      resource.notifyPending = true;
+      resource.owed = before;
       this.quiet.set(resource.key.id, resource.key);
       throw error;
     }
@@ -66,17 +67,17 @@ export class Settling {
       'the last run owed NOTIFYs: watchers are told the present state',
     );
     for (let i = 0; i < owing.length; i += slice) {
-      await Promise.all(owing.slice(i, i + slice).map((key) => this.tell(door, key)));
+      await Promise.all(owing.slice(i, i + slice).map(({ key, all }) => this.tell(door, key, all)));
     }
   }
 
-  private tell(door: Door, key: ResourceKey): Promise<void> {
+  private tell(door: Door, key: ResourceKey, all: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = () => {
         this.note(key);
         resolve();
       };
-      door.submit({ key, decide: tellEverybody, done, failed: reject });
+      door.submit({ key, decide: all ? tellEverybody : tellState, done, failed: reject });
     });
   }
 }

@@ -40,8 +40,8 @@ function settleWaiting(resource: Resource, authorise: Authorise, changes: Resour
   return told;
 }
 
-/** Sends every dialog of the resource its state once more, those that wait for permission too. */
-export const tellEverybody: Decide = (resource) => {
+/** Sends every dialog of the resource its state once more, those that may not know of it too: they get what they had. */
+export const tellEverybody: Decide = (resource, around) => {
   const changes: ResourceChange[] = [];
   const notices: Notice[] = [];
   for (const previous of resource.subscriptions.values()) {
@@ -50,6 +50,14 @@ export const tellEverybody: Decide = (resource) => {
     changes.push({ kind: 'subscribe', subscription, replaces: previous });
     notices.push({ to: 'dialog', subscription });
   }
+  const others = tellState(resource, around);
+  return { changes: [...changes, ...others.changes], notices: [...notices, ...others.notices] };
+};
+
+/** Sends the state once more to all who may know of it, and to the watcherinfo subscribers. */
+export const tellState: Decide = (resource) => {
+  const changes: ResourceChange[] = [];
+  const notices: Notice[] = [];
   if (isWatched(resource)) {
     changes.push({ kind: 'fan-out', winfo: false });
     notices.push({ to: 'watchers', except: '' });

@@ -23,7 +23,7 @@ import {
   subscriptionCount,
 } from '../resource';
 import { endedEntry, tellWatcherinfo, watcherEntry } from './watcherinfo';
-import { ended, record, waitingRecord } from './watchers';
+import { ended, fetched, record, waitingRecord } from './watchers';
 
 /** What the presentity allows a watcher at this moment. */
 export type Authorise = (resource: Resource, watcher: string, winfo: boolean) => Permission;
@@ -59,9 +59,13 @@ export function decideSubscribe(
     }
     return { changes, notices, answer };
   }
-  // RFC 6665 §4.4.3: a fetch gets the state once and leaves nothing behind.
+  // RFC 6665 §4.4.3: a fetch gets the state once and leaves no subscription behind.
   if (request.expires === 0) {
-    return { changes: [], notices: [{ to: 'dialog', subscription, ends: 'timeout' }], answer };
+    const changes: ResourceChange[] = [];
+    const notices: Notice[] = [{ to: 'dialog', subscription, ends: 'timeout' }];
+    if (permission.status === 'pending')
+      fetched(resource, subscription, settings.waitingTime, changes, notices, around);
+    return { changes, notices, answer };
   }
   // A phone that forgets its dialogs must not fill the tables.
   if (subscriptionCount(resource, request.watcher, request.winfo) >= settings.maxSubscriptions) {

@@ -3,7 +3,7 @@ import type { WatcherEntry, WatcherEvent } from '../api';
 import { endOf, type Notice, type ResourceChange, type Surroundings } from '../changes';
 import type { Permission } from '../permission';
 import type { SubscribeRequest } from '../request/subscribe';
-import { type AuthorisedWatcher, everything, type Resource, type Subscription, subscriptionCount } from '../resource';
+import { type AuthorisedWatcher, type Resource, type Subscription, subscriptionCount } from '../resource';
 import { endedEntry, tellWatcherinfo } from './watcherinfo';
 
 /** The record of a watcher that gave up waiting and now asks again. */
@@ -12,7 +12,7 @@ export function waitingRecord(resource: Resource, { watcher, winfo }: SubscribeR
   return known?.status === 'waiting' ? known : undefined;
 }
 
-/** Notes what the rules made of a watcher. Without rules there is nothing to note. */
+/** Notes what the rules made of a watcher. With `force_active` there is nothing to note. */
 export function record(
   resource: Resource,
   subscription: Subscription,
@@ -22,13 +22,47 @@ export function record(
 ): void {
   const { watcher, status, watcherId, displayName } = subscription;
   const known = resource.watchers.get(watcher);
-  if (known?.status === status || (!known && permission.view === everything)) return;
+  if (known?.status === status || (!known && !permission.byRules)) return;
   const insertedTime = known?.insertedTime ?? Math.floor(around.now / 1000);
   const expires = Number.POSITIVE_INFINITY;
   changes.push({
     kind: 'authorise',
     watcher: { watcher, status, reason: '', insertedTime, expires, watcherId, displayName },
   });
+}
+
+/**
+ * A fetch by a watcher on whom nothing is decided is a subscription that ends at once: the presentity learns that he asked
+ * (RFC 3857 §4.7.1). Who waits already, or subscribes beside it, is known.
+ */
+export function fetched(
+  resource: Resource,
+  subscription: Subscription,
+  waitingTime: number,
+  changes: ResourceChange[],
+  notices: Notice[],
+  around: Surroundings,
+): void {
+  const { watcher, watcherId, displayName } = subscription;
+  if (resource.watchers.has(watcher) || !mayWait(resource, waitingTime)) return;
+  const expires = endOf(around.now, waitingTime);
+  const insertedTime = Math.floor(around.now / 1000);
+  changes.push({
+    kind: 'authorise',
+    watcher: { watcher, status: 'waiting', reason: '', insertedTime, expires, watcherId, displayName },
+  });
+  tellWatcherinfo(resource, 'partial', [waitsFrom(subscription, around)], changes, notices);
+}
+
+function waitsFrom(subscription: Subscription, around: Surroundings): WatcherEntry {
+  return { ...endedEntry(subscription, 'timeout', around.now), status: 'waiting' };
+}
+
+function mayWait(resource: Resource, waitingTime: number): boolean {
+  if (waitingTime === 0) return false;
+  let waiting = 0;
+  for (const { status } of resource.watchers.values()) if (status === 'waiting') waiting++;
+  return waiting < maxWaiting;
 }
 
 /** Watchers of one presentity that may wait for its word without a subscription; more of them are forgotten at once. */
@@ -56,12 +90,12 @@ export function ended(
     const others = (left.get(watcher) ?? subscriptionCount(resource, watcher, false)) - 1;
     left.set(watcher, others);
     const known = resource.watchers.get(watcher);
-    const waits = known && others === 0 && subscription.status === 'pending' && waitingTime > 0;
-    if (waits && resource.watchers.size <= maxWaiting) {
+    const waits = known && others === 0 && subscription.status === 'pending';
+    if (waits && mayWait(resource, waitingTime)) {
       const expires = endOf(around.now, waitingTime);
       const { watcherId, displayName } = subscription;
       changes.push({ kind: 'authorise', watcher: { ...known, status: 'waiting', expires, watcherId, displayName } });
-      entries.push({ ...endedEntry(subscription, event, around.now), status: 'waiting' });
+      entries.push(waitsFrom(subscription, around));
     } else {
       if (known && others === 0) changes.push({ kind: 'forget', watcher: known });
       entries.push(endedEntry(subscription, event, around.now));

@@ -1,6 +1,7 @@
 // Owns what NOTIFYs carry: the document of a resource, made once for all its watchers, and each subscriber's watcherinfo.
 import type { Logger } from '../../../core/api';
-import type { EventPackage, WatcherinfoFormat } from '../api';
+import type { EventPackage, View, WatcherinfoFormat } from '../api';
+import { changesDocument, type ResourceChange } from '../changes';
 import { allWatchers } from '../decide/watcherinfo';
 import type { Permission } from '../permission';
 import { closed, everything, type Resource, type Subscription } from '../resource';
@@ -14,12 +15,17 @@ interface Documents {
   readonly views: Map<string, Content>;
 }
 
+/** What one package made. */
+interface Made {
+  readonly by: EventPackage;
+  readonly documents: WeakMap<Resource, Documents>;
+  /** Resources whose partial views have been made at least once. */
+  readonly remembered: WeakSet<Resource>;
+}
+
 export class Contents {
   /** By the name of the package. After the module of one was reloaded all its documents are made anew. */
-  private readonly made = new Map<
-    string,
-    { readonly by: EventPackage; readonly documents: WeakMap<Resource, Documents> }
-  >();
+  private readonly made = new Map<string, Made>();
   /** What each view showed before the last change. */
   private readonly former = new WeakMap<Resource, ReadonlyMap<string, Content>>();
 
@@ -30,12 +36,30 @@ export class Contents {
     private readonly log: Logger,
   ) {}
 
-  /** The resource's publications have changed. */
-  outdated(resource: Resource): void {
-    const made = this.made.get(resource.key.event)?.documents;
-    const documents = made?.get(resource);
-    if (documents) this.former.set(resource, documents.views);
-    made?.delete(resource);
+  /**
+   * A resource is about to be changed. What is seen of it by watchers with a part of the permissions is made, if it was not
+   * yet, so that a change they see can be told from one they do not.
+   */
+  remember(resource: Resource): void {
+    const made = this.madeBy(resource.key.event);
+    if (!made || made.remembered.has(resource)) return;
+    made.remembered.add(resource);
+    const seen = new Set([everything, closed]);
+    for (const { view, watcher, winfo } of resource.subscriptions.values()) {
+      if (winfo || seen.has(view)) continue;
+      seen.add(view);
+      const permission = this.permission(resource, watcher);
+      if (permission.view === view) this.document(resource, permission);
+    }
+  }
+
+  /** Takes up what a commit has changed. @returns whether publications have: the documents are outdated then */
+  stored(resource: Resource, changes: readonly ResourceChange[]): boolean {
+    if (!changes.some(changesDocument)) return false;
+    const documents = this.made.get(resource.key.event)?.documents;
+    this.former.set(resource, documents?.get(resource)?.views ?? none);
+    documents?.delete(resource);
+    return true;
   }
 
   /** Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. */
@@ -44,51 +68,65 @@ export class Contents {
   }
 
   /**
-   * Whether a change shows in what this watcher may see. Who may see everything is told of every change; to the others a
-   * NOTIFY with nothing new would tell that something they may not see has changed.
+   * Whether the last change shows in what this watcher may see. Who may see everything is told of every change; to the
+   * others a NOTIFY with nothing new would tell that something they may not see has changed.
    */
-  isNews(resource: Resource, subscription: Subscription): boolean {
-    if (subscription.view === everything) return true;
-    const before = this.former.get(resource)?.get(subscription.view);
-    return before === undefined || !before.equals(this.document(resource, subscription));
+  isNews(resource: Resource, { view, watcher }: Subscription): boolean {
+    if (view === everything) return true;
+    const permission = this.permission(resource, watcher);
+    const before = permission.view === view ? this.former.get(resource)?.get(view) : undefined;
+    return before === undefined || !before.equals(this.document(resource, permission));
   }
 
   /** What the dialog's next NOTIFY carries; it takes what the channel has not told yet. `now` in ms. */
   next(channel: Channel, subscription: Subscription, now: number): Content {
     const { resource, end } = channel;
     if (subscription.status !== 'active' || (end && end.reason !== 'timeout')) return noContent;
-    return subscription.winfo ? this.watchers(channel, subscription, now) : this.document(resource, subscription);
+    if (subscription.winfo) return this.watchers(channel, subscription, now);
+    return this.document(resource, this.permission(resource, subscription.watcher));
   }
 
-  /** One document serves all who have the same view. */
-  private document(resource: Resource, { view, watcher }: Subscription): Content {
+  /**
+   * The document that a permission lets be seen: one for all who have the same view. The permission is that of the moment:
+   * what was allowed when a NOTIFY was decided on may be over when it leaves.
+   */
+  document(resource: Resource, { status, view, transformation }: Permission): Content {
     const by = this.events.get(resource.key.event);
     const documents = this.documentsOf(resource);
     if (!by || !documents) return noContent;
-    const known = documents.views.get(view);
+    const shown = status === 'active' ? view : closed;
+    const known = documents.views.get(shown);
     if (known) return known;
-    const content = contentOf(by.notifyTypes[0] ?? '', this.seen(resource, by, documents.whole, view, watcher));
-    documents.views.set(view, content);
-    return content;
+    try {
+      const filter = shown === closed ? undefined : transformation;
+      const body = shown === everything ? documents.whole : seen(resource, by, documents.whole, filter);
+      const content = contentOf(by.notifyTypes[0] ?? '', body);
+      documents.views.set(shown, content);
+      return content;
+    } catch (error) {
+      this.log.error(
+        { err: error, resource: resource.key.id, view: shown },
+        'the event package could not transform a document',
+      );
+      return noContent;
+    }
   }
 
-  private seen(resource: Resource, by: EventPackage, whole: Buffer, view: string, watcher: string): Buffer {
-    if (view === everything) return whole;
-    const permission = view === closed ? undefined : this.permission(resource, watcher);
-    // A view that is not the watcher's any more shows nothing; the NOTIFY with its new one is on its way.
-    if (permission?.view !== view || !permission.transformation || !by.transform)
-      return by.compose(resource.key.uri, [], 0);
-    return by.transform(resource.key.uri, whole, permission.transformation);
+  private madeBy(event: string): Made | undefined {
+    const by = this.events.get(event);
+    if (!by) return undefined;
+    let made = this.made.get(event);
+    if (made?.by !== by) {
+      made = { by, documents: new WeakMap(), remembered: new WeakSet() };
+      this.made.set(event, made);
+    }
+    return made;
   }
 
   private documentsOf(resource: Resource): Documents | undefined {
-    const by = this.events.get(resource.key.event);
-    if (!by) return undefined;
-    let made = this.made.get(by.name);
-    if (made?.by !== by) {
-      made = { by, documents: new WeakMap() };
-      this.made.set(by.name, made);
-    }
+    const made = this.madeBy(resource.key.event);
+    if (!made) return undefined;
+    const { by } = made;
     const known = made.documents.get(resource);
     if (known) return known;
     const published = [...resource.publications.values()].map((publication) => publication.document);
@@ -122,4 +160,11 @@ export class Contents {
     });
     return contentOf(format.type, body);
   }
+}
+
+const none: ReadonlyMap<string, Content> = new Map();
+
+function seen({ key }: Resource, by: EventPackage, whole: Buffer, view: View | undefined): Buffer {
+  if (!view || !by.transform) return by.compose(key.uri, [], 0);
+  return by.transform(key.uri, whole, view);
 }

@@ -1,6 +1,6 @@
 // Owns the NOTIFYs: one in flight per dialog, what changes meanwhile goes into the next, failures by the policy.
 import type { ClientOutcome, Flow } from '../../../core/api';
-import { changesDocument, type Notice, type ResourceChange } from '../changes';
+import type { Notice, ResourceChange } from '../changes';
 import {
   cseqCeiling,
   followsState,
@@ -20,7 +20,7 @@ import { type Lines, Traffic } from './traffic';
 
 export class Notifier {
   private readonly traffic: Traffic;
-  private readonly contents: Contents;
+  readonly contents: Contents;
   private readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
   /** Stands for this notifier in what it prepares. */
   private readonly self = {};
@@ -43,11 +43,11 @@ export class Notifier {
 
   /** Takes up what a commit has changed and whom it concerns. The document is made now, from what is stored. */
   stored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void {
-    if (changes.some(changesDocument)) this.contents.outdated(resource);
+    const isChanged = this.contents.stored(resource, changes);
     this.silence(resource, changes, notices);
     // A dialog's own event comes first: it alone knows that a dialog is new.
     for (const notice of notices) if (notice.to === 'dialog') this.tellDialog(resource, notice);
-    for (const notice of notices) if (notice.to !== 'dialog') this.tellAll(resource, notice);
+    for (const notice of notices) if (notice.to !== 'dialog') this.tellAll(resource, notice, isChanged);
     if (!this.traffic.isBusy(resource.key)) this.options.onQuiet(resource.key);
   }
 
@@ -101,12 +101,15 @@ export class Notifier {
     this.wake(channel);
   }
 
-  private tellAll(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>): void {
+  /** `isChanged`: because publications have changed, else because somebody asked for it. */
+  private tellAll(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>, isChanged: boolean): void {
     if (notice.to === 'watchers') this.contents.compose(resource);
     for (const subscription of resource.subscriptions.values()) {
       if (!followsState(subscription) || subscription.winfo !== (notice.to === 'watcherinfo')) continue;
-      if (notice.to === 'watchers' && subscription.watcher === notice.except) continue;
-      if (notice.to === 'watchers' && !this.contents.isNews(resource, subscription)) continue;
+      if (notice.to === 'watchers') {
+        if (isChanged && !this.contents.isNews(resource, subscription)) continue;
+        if (subscription.watcher === notice.except) continue;
+      }
       const channel = this.traffic.channelOf(resource, subscription);
       if (notice.to === 'watcherinfo') tell(channel, notice.state === 'full', notice.watchers);
       this.wake(channel);
@@ -258,12 +261,10 @@ export class Notifier {
       return;
     }
     const { key } = channel.resource;
-    this.options.log.info(
-      { dialog: channel.id, resource: key.uri, why },
-      'a watcher cannot be notified: its subscription ends',
-    );
+    const { log, follow } = this.options;
+    log.info({ dialog: channel.id, resource: key.uri, why }, 'a watcher cannot be notified: its subscription ends');
     this.finish(channel);
-    this.options.follow({ kind: 'drop', key, failed });
+    follow({ kind: 'drop', key, failed });
   }
 
   /** A subscription that ended without a last NOTIFY has nothing more to say. */

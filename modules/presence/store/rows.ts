@@ -22,7 +22,7 @@ export function eventOf(key: ResourceKey, winfo: boolean): string {
 
 /** The row of a resource as it becomes with version and note of `next`. */
 export function resourceRow({ key, fanouts, winfoFanouts, reviewAt }: Resource, next: Stored): Row {
-  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.notifyPending ? 1 : 0, orNull(reviewAt)];
+  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(reviewAt)];
 }
 
 export function readResourceRow(resource: Resource, row: Row): void {
@@ -30,7 +30,7 @@ export function readResourceRow(resource: Resource, row: Row): void {
   resource.loadedVersion = resource.version;
   resource.fanouts = Number(row[3]);
   resource.winfoFanouts = Number(row[4]);
-  resource.notifyPending = row[5] === 1;
+  resource.owed = Number(row[5]);
   resource.reviewAt = orNever(row[6]);
 }
 

@@ -7,6 +7,7 @@ import {
   isEmpty,
   keyOfUri,
   nextExpiry,
+  owed,
   type Resource,
   type ResourceKey,
   resourceKey,
@@ -131,12 +132,12 @@ export class Store {
     return { records: records.flat(), complete: Math.min(...complete) };
   }
 
-  /** Resources whose watchers may not have been told of the last change. */
-  async owing(): Promise<ResourceKey[]> {
+  /** Resources whose watchers may not have been told of the last change; `all`: those too who may not know of the state. */
+  async owing(): Promise<{ readonly key: ResourceKey; readonly all: boolean }[]> {
     const [rows = []] = await this.database.select([
-      { table: this.schema.resource, where: { notify_pending: 1 }, columns: ['presentity_uri', 'event'] },
+      { table: this.schema.resource, where: { notify_pending: { above: 0 } }, columns: [...named, 'notify_pending'] },
     ]);
-    return rows.map(keyOfWatched);
+    return rows.map((row) => ({ key: keyOfWatched(row), all: row[2] === owed.ownEvents }));
   }
 
   private selects(key: ResourceKey): Select[] {

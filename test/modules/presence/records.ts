@@ -87,11 +87,11 @@ export function watcher(more: Partial<AuthorisedWatcher> = {}): AuthorisedWatche
   };
 }
 
-export const granted: Permission = { status: 'active', view: 'everything', transformation: undefined };
-export const pending: Permission = { status: 'pending', view: 'closed', transformation: undefined };
-export const rejected: Permission = { status: 'rejected', view: 'closed', transformation: undefined };
+export const granted: Permission = { status: 'active', view: 'everything', transformation: undefined, byRules: false };
 /** Allowed, and shown nothing: by a polite block, or by rules that grant nothing. */
-export const politelyBlocked: Permission = { status: 'active', view: 'closed', transformation: undefined };
+export const politelyBlocked: Permission = { ...granted, view: 'closed', byRules: true };
+export const pending: Permission = { ...politelyBlocked, status: 'pending' };
+export const rejected: Permission = { ...politelyBlocked, status: 'rejected' };
 
 /** A resource that holds these records. */
 export function resource(records: { publications?: Publication[]; subscriptions?: Subscription[] } = {}): Resource {

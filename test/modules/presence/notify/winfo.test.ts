@@ -102,7 +102,7 @@ test('without force_active watcherinfo is for the presentity itself, and for who
     assert.deepEqual([status, toTag], [403, undefined]);
   }
   await engine.quiet();
-  assert.deepEqual(engine.sent, []);
+  assert.equal(engine.sent.length, 0);
   await engine.handle(watcherText('bob'));
   const { status } = await engine.handle(winfoText({ from: 'sip:carol@example.com' }), 'sip:alice@EXAMPLE.com:5061');
   assert.equal(status, 200);

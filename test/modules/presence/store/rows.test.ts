@@ -22,11 +22,11 @@ async function open(): Promise<Store> {
 let version = 0;
 
 /** Makes the changes in memory and stores them, as the door does. */
-async function commit(store: Store, of: Resource, changes: ResourceChange[], notifyPending = false) {
+async function commit(store: Store, of: Resource, changes: ResourceChange[], owing = 0) {
   applyChanges(of, changes);
-  const next = { version: ++version, notifyPending };
+  const next = { version: ++version, owed: owing };
   const outcome = await store.commit(of, next, changes);
-  if (outcome === 'committed') Object.assign(of, isEmpty(of) ? { version: 0, notifyPending: false } : next);
+  if (outcome === 'committed') Object.assign(of, isEmpty(of) ? { version: 0, owed: 0 } : next);
   return outcome;
 }
 
@@ -162,10 +162,10 @@ test('a resource that becomes empty leaves no row, and can be made anew', async 
   const store = await open();
   const of = await load(store);
   const published = publication();
-  await commit(store, of, [{ kind: 'publish', publication: published, replaces: undefined }], true);
+  await commit(store, of, [{ kind: 'publish', publication: published, replaces: undefined }], 1);
   assert.equal((await load(store)).version, of.version);
   assert.equal((await store.owing()).length, 1);
-  await commit(store, of, [{ kind: 'unpublish', publication: published }], true);
+  await commit(store, of, [{ kind: 'unpublish', publication: published }], 1);
   assert.equal((await load(store)).version, 0);
   assert.equal((await store.owing()).length, 0);
   assert.equal(
@@ -189,14 +189,14 @@ test('a commit on another version than the stored one is stale, and stores nothi
 test('settling clears the note of the version it was made for, not of a later one', async () => {
   const store = await open();
   const of = await load(store);
-  await commit(store, of, [{ kind: 'publish', publication: publication(), replaces: undefined }], true);
+  await commit(store, of, [{ kind: 'publish', publication: publication(), replaces: undefined }], 1);
   const before = { ...of };
-  await commit(store, of, [{ kind: 'fan-out', winfo: false }], true);
+  await commit(store, of, [{ kind: 'fan-out', winfo: false }], 2);
   await store.settle(before);
-  assert.equal((await load(store)).notifyPending, true);
+  assert.equal((await load(store)).owed, 2);
   await store.settle(of);
   const loaded = await load(store);
-  assert.deepEqual([loaded.notifyPending, loaded.fanouts], [false, 1]);
+  assert.deepEqual([loaded.owed, loaded.fanouts], [0, 1]);
 });
 
 test('the search for what ends says up to when it is complete, for each kind by itself', async () => {
