@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
+import { type Connection, createConnection } from 'mysql2/promise';
 import { freePort } from './ports';
 
 /** Why tests that need a server are skipped, or false. `npm test` installs the package where it can. */
@@ -51,15 +51,20 @@ export class Mariadb {
     return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${this.port}/${name}${options}`;
   }
 
-  /** Runs statements as root over the socket; the rows of the last one. */
-  async sql(statements: string, database?: string): Promise<unknown[][]> {
-    const connection = await createConnection({
+  /** A connection as root over the socket; to be ended by the caller. Rows are arrays. */
+  connect(database?: string): Promise<Connection> {
+    return createConnection({
       socketPath: this.socket,
       user: 'root',
       multipleStatements: true,
       rowsAsArray: true,
       ...(database === undefined ? {} : { database }),
     });
+  }
+
+  /** Runs statements as root; the rows of the last one. */
+  async sql(statements: string, database?: string): Promise<unknown[][]> {
+    const connection = await this.connect(database);
     try {
       const [rows, fields] = await connection.query(statements);
       const several = Array.isArray(fields) && fields.some((each) => each === undefined || Array.isArray(each));
