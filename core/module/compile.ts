@@ -27,11 +27,11 @@ export async function compileModule(dist: string, name: string): Promise<Install
   const sources = join(root, 'modules', name);
   const target = join(dist, 'modules', name);
   if (!existsSync(join(root, 'tsconfig.json')) || !existsSync(sources) || isUpToDate(sources, target)) return undefined;
-  const work = join(dist, '.reload', name);
-  const output = join(work, 'dist');
-  rmSync(work, { recursive: true, force: true });
+  // Beside the folder it is meant for, so that the ways from compiled files to their sources are the same.
+  const output = `${dist}.reload`;
+  rmSync(output, { recursive: true, force: true });
   mkdirSync(output, { recursive: true });
-  const project = join(work, 'tsconfig.json');
+  const project = join(output, 'tsconfig.json');
   const settings = {
     extends: join(root, 'tsconfig.json'),
     compilerOptions: { rootDir: root, outDir: output, noEmitOnError: true },
@@ -41,9 +41,9 @@ export async function compileModule(dist: string, name: string): Promise<Install
   try {
     await runCompiler(root, project);
     refuseChangedCore(root, dist, output);
-    return install(join(output, 'modules', name), target, join(work, 'old'));
+    return install(join(output, 'modules', name), target, output);
   } catch (error) {
-    rmSync(work, { recursive: true, force: true });
+    rmSync(output, { recursive: true, force: true });
     throw error;
   }
 }
@@ -111,17 +111,17 @@ function refuseChangedCore(root: string, dist: string, output: string): void {
   }
 }
 
-function install(fresh: string, target: string, old: string): Installed {
+function install(fresh: string, target: string, output: string): Installed {
+  const old = join(output, 'old');
   const before = existsSync(target);
   if (before) renameSync(target, old);
   renameSync(fresh, target);
-  const work = dirname(old);
   return {
-    keep: () => rmSync(work, { recursive: true, force: true }),
+    keep: () => rmSync(output, { recursive: true, force: true }),
     discard() {
       rmSync(target, { recursive: true, force: true });
       if (before) renameSync(old, target);
-      rmSync(work, { recursive: true, force: true });
+      rmSync(output, { recursive: true, force: true });
     },
   };
 }

@@ -14,6 +14,7 @@ import { databaseDrivers } from './points';
 import { Registry } from './registry';
 import { type Life, type Planned, RunningModule } from './running';
 import { type EventRoutes, ModuleScope, type Shared } from './scope';
+import { told } from './told';
 
 export interface HostOptions {
   readonly logging: Pick<Logging, 'named'>;
@@ -281,10 +282,9 @@ interface Saved {
 }
 
 function setupFailed(name: string, error: unknown): RollcallError {
-  const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof RollcallError ? error.hint : undefined;
   return new RollcallError(
-    `module ${name} cannot start: ${message}`,
+    `module ${name} cannot start: ${told(error, name)}`,
     hint === undefined ? { cause: error } : { hint, cause: error },
   );
 }

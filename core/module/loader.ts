@@ -1,12 +1,13 @@
 // Owns finding a module's code by its name: the server's own, and those in the operator's folders, in TypeScript as written.
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { RollcallError } from '../base/errors';
 import { takeOut } from './code';
 import { compileModule } from './compile';
 import type { ModuleDefinition } from './define';
+import { told } from './told';
 
 /** Where the server's compiled files lie: this file is core/module/loader.js in it. */
 const dist = join(__dirname, '..', '..');
@@ -51,7 +52,7 @@ export class ModuleLoader {
     try {
       exported = file.startsWith(dist + sep) ? require(file) : await loadForeign(file);
     } catch (error) {
-      throw new RollcallError(`module ${name} cannot be loaded from ${file}: ${told(error, file)}`, { cause: error });
+      throw new RollcallError(`module ${name} cannot be loaded from ${file}: ${told(error, name)}`, { cause: error });
     }
     const definition = (exported as { default?: unknown } | undefined)?.default;
     if (!isDefinition(definition)) {
@@ -95,24 +96,6 @@ export class ModuleLoader {
       throw error;
     }
   }
-}
-
-/** What went wrong, and where in the module's own files. */
-function told(error: unknown, file: string): string {
-  if (!(error instanceof Error)) return String(error);
-  const place = placeIn(error, file);
-  return place === undefined ? error.message : `${error.message} (${place})`;
-}
-
-/** The first place in a stack that is in the module's folder, or in its source. */
-export function placeIn(error: Error, file: string): string | undefined {
-  const compiled = dirname(file);
-  const source = compiled.startsWith(dist + sep) ? join(dirname(dist), relative(dist, compiled)) : compiled;
-  for (const line of error.stack?.split('\n') ?? []) {
-    const place = /\(?([^()\s]+:\d+:\d+)\)?$/.exec(line)?.[1];
-    if (place?.startsWith(compiled + sep) || place?.startsWith(source + sep)) return place;
-  }
-  return undefined;
 }
 
 /** NAME.ts, NAME.js, NAME/index.ts, NAME/index.js; in that order when there are several. */

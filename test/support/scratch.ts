@@ -17,6 +17,8 @@ export interface ServerSpec {
   loadmodule?: readonly string[];
   listen?: readonly string[];
   modulePath?: readonly string[];
+  /** A control socket, at `Scratch.control`. */
+  control?: boolean;
 }
 
 const standardModules = ['sl', 'maxfwd', 'sanity', 'textops', 'xlog', 'rr', 'pike', 'presence', 'presence_xml'];
@@ -24,6 +26,7 @@ const standardModules = ['sl', 'maxfwd', 'sanity', 'textops', 'xlog', 'rr', 'pik
 export class Scratch {
   readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-'));
   readonly config = join(this.folder, 'rollcall.yaml');
+  readonly control = join(this.folder, 'control.sock');
 
   /** Writes the config file and what it names. */
   write(spec: ServerSpec): void {
@@ -44,6 +47,7 @@ export class Scratch {
     const config = {
       listen: spec.listen ?? ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'],
       script,
+      ...(spec.control === true ? { control: `unix:${this.control}` } : {}),
       ...(spec.modulePath === undefined ? {} : { module_path: spec.modulePath }),
       loadmodule: [...standardModules, ...(sqlite ? ['db_sqlite'] : []), ...(spec.loadmodule ?? [])],
       modparam,
