@@ -1,6 +1,7 @@
 // Owns composition: one valid PIDF document out of everything that is published for a presentity, newest content first.
 import type { PublishedDocument } from '../presence/api';
 import { inspect } from './inspect';
+import { Labels } from './labels';
 import { type Kind, kinds } from './names';
 import { declarationBudget, type Piece, type PublishedPieces, piecesOf } from './pieces';
 import { assemble, closedTuple, declarations, presenceDocument } from './write';
@@ -79,7 +80,7 @@ class Composition {
   }
 
   write(presentity: string): string {
-    const labels = new Labels(this.kept);
+    const labels = new Labels(this.kept.flatMap(({ piece }) => piece.fragment.ids));
     const byKind = new Map<Kind, string[]>(kinds.map((kind) => [kind, []]));
     let saysBasic = false;
     for (const { piece, declarations: local } of this.kept) {
@@ -90,39 +91,5 @@ class Composition {
     }
     if (!saysBasic) byKind.get('tuple')?.push(closedTuple(labels.fresh('closed')));
     return presenceDocument(presentity, this.namespaces, this.newest?.attributes ?? '', [...byKind.values()].flat());
-  }
-}
-
-/** Gives out xs:ID values: each its own as long as nobody newer has it, else the first free one made from it. */
-class Labels {
-  private readonly reserved = new Set<string>();
-  private readonly claimed = new Set<string>();
-  private readonly counters = new Map<string, number>();
-
-  constructor(kept: readonly Kept[]) {
-    for (const { piece } of kept) for (const id of piece.fragment.ids) this.reserved.add(id);
-  }
-
-  /** The same array when all of them may stay. */
-  claim(ids: readonly string[]): readonly string[] {
-    let changed: string[] | undefined;
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] ?? '';
-      if (this.claimed.has(id)) {
-        changed ??= [...ids];
-        changed[i] = this.fresh(id);
-      } else this.claimed.add(id);
-    }
-    return changed ?? ids;
-  }
-
-  /** `base` itself when no piece has it, else `base-2`, `base-3` and so on. */
-  fresh(base: string): string {
-    let id = base;
-    let counter = this.counters.get(base) ?? 1;
-    while (this.reserved.has(id)) id = `${base}-${++counter}`;
-    this.counters.set(base, counter);
-    this.reserved.add(id);
-    return id;
   }
 }

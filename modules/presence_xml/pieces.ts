@@ -1,18 +1,7 @@
 // Owns taking one published body apart: its tuples, notes, persons and the rest, each put in order and written as text once.
 import { inspect } from './inspect';
-import {
-  customaryPrefixes,
-  DATA_MODEL,
-  isBlank,
-  type Kind,
-  kindOf,
-  PIDF,
-  RPID,
-  rankInStatus,
-  rankInTuple,
-  XML,
-} from './names';
-import { attributeOf, elementsOf, readTree, type XmlAttribute, type XmlElement } from './tree';
+import { customaryPrefixes, DATA_MODEL, type Kind, kindOf, PIDF, RPID, rankInStatus, rankInTuple, XML } from './names';
+import { attributeOf, dropBlanks, elementsOf, readTree, type XmlAttribute, type XmlElement } from './tree';
 import { assemble, attributesText, type Fragment, FragmentWriter, Scope } from './write';
 
 /** One child of `presence`. Its text relies on the default namespace being PIDF and on the document's `namespaces`. */
@@ -144,15 +133,4 @@ function tidyTuple(tuple: XmlElement): boolean {
 
 function sorted(element: XmlElement, rank: (uri: string, local: string) => number): XmlElement[] {
   return elementsOf(element).sort((a, b) => rank(a.uri, a.local) - rank(b.uri, b.local));
-}
-
-/** Drops white space that only lays out elements; mixed content and xml:space="preserve" stay as they are. */
-function dropBlanks(element: XmlElement): void {
-  if (element.attributes.some(({ uri, local, value }) => uri === XML && local === 'space' && value === 'preserve'))
-    return;
-  const laidOut =
-    element.children.some((child) => typeof child !== 'string') &&
-    element.children.every((child) => typeof child !== 'string' || isBlank(child));
-  if (laidOut) element.children = elementsOf(element);
-  for (const child of element.children) if (typeof child !== 'string') dropBlanks(child);
 }

@@ -1,5 +1,6 @@
 // Owns the element tree of one document, as composition needs it: no comments, no instructions, CDATA is text.
 import type { SaxesTagNS } from 'saxes';
+import { isBlank, XML } from './names';
 import { readXml, type XmlSink } from './reader';
 
 export interface XmlAttribute {
@@ -22,10 +23,16 @@ export interface XmlElement {
   children: XmlNode[];
 }
 
+/** Reads a document; gives its root, or why it is refused, in printable ASCII. Linear in its size, which is bounded. */
+export function parseTree(body: Buffer): XmlElement | string {
+  const builder = new TreeBuilder();
+  return readXml(body, builder) ?? builder.root ?? 'empty document';
+}
+
 /** Reads a document that has been inspected. Undefined when it is not well-formed or out of bounds. */
 export function readTree(body: Buffer): XmlElement | undefined {
-  const builder = new TreeBuilder();
-  return readXml(body, builder) === undefined ? builder.root : undefined;
+  const root = parseTree(body);
+  return typeof root === 'string' ? undefined : root;
 }
 
 export function attributeOf(element: XmlElement, local: string): XmlAttribute | undefined {
@@ -40,6 +47,17 @@ export function elementsOf(element: XmlElement): XmlElement[] {
 /** The character data of an element, without that of its children. */
 export function textOf(element: XmlElement): string {
   return element.children.filter((child) => typeof child === 'string').join('');
+}
+
+/** Drops white space that only lays out elements; mixed content and xml:space="preserve" stay as they are. */
+export function dropBlanks(element: XmlElement): void {
+  if (element.attributes.some(({ uri, local, value }) => uri === XML && local === 'space' && value === 'preserve'))
+    return;
+  const laidOut =
+    element.children.some((child) => typeof child !== 'string') &&
+    element.children.every((child) => typeof child !== 'string' || isBlank(child));
+  if (laidOut) element.children = elementsOf(element);
+  for (const child of element.children) if (typeof child !== 'string') dropBlanks(child);
 }
 
 const none: ReadonlyMap<string, string> = new Map();

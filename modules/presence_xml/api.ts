@@ -1,0 +1,8 @@
+// Owns what other modules may use of presence_xml: reading XML from the network as a tree, and writing elements of it anew.
+
+export { escapeAttribute, escapeText, xmlSafe } from './escape';
+export { Labels } from './labels';
+export { XML } from './names';
+export { NamespaceKeeper } from './rules/namespaces';
+export { attributeOf, dropBlanks, elementsOf, parseTree, textOf, type XmlAttribute, type XmlElement } from './tree';
+export { assemble, type Fragment, FragmentWriter, Scope } from './write';
