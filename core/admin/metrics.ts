@@ -99,8 +99,13 @@ function transactionMetrics(metrics: Metrics, { sip }: Running): void {
 function overloadMetrics(metrics: Metrics, { sip }: Running): void {
   const { overload } = sip.transactions;
   metrics.observed(
-    { name: 'overload_refusals_total', help: 'Requests answered 503 for overload.', labels: ['what'], type: 'counter' },
-    () => samples(overload.refused),
+    {
+      name: 'overload_refusals_total',
+      help: 'Requests refused for overload, and those of them that got no answer.',
+      labels: ['what'],
+      type: 'counter',
+    },
+    () => samples({ ...overload.refused, silent: overload.silent }),
   );
   const labels = ['socket'];
   const backlogs = (pick: 'bytes' | 'dropped') =>

@@ -67,6 +67,7 @@ export class TransactionLayer {
   readonly #clients: ClientTransactions;
   readonly #load: LoadWatch;
   readonly #secret: string;
+  readonly #refusalTag: string;
   readonly #counters: TransactionCounters = { requests: 0, retransmissions: 0, rejected: 0, strayResponses: 0 };
   #onRequest: ((transaction: ServerTransaction) => void) | undefined;
   #onResponse: (response: SipResponse, flow: Flow, matched: boolean) => void = () => {};
@@ -78,6 +79,7 @@ export class TransactionLayer {
     this.#transports = transports;
     this.#log = log;
     this.#secret = random.token();
+    this.#refusalTag = random.token();
     this.overload = new Overload(options.overload ?? defaultOverloadLimits);
     this.#load = new LoadWatch({ wheel, transports, overload: this.overload, log });
     this.#servers = new ServerTransactions({
@@ -155,11 +157,10 @@ export class TransactionLayer {
       return;
     }
     this.#load.request();
-    const wait = this.#servers.full
-      ? this.overload.retryAfter()
-      : this.overload.refuses(request, this.#servers.working);
-    if (!this.#onRequest || wait !== undefined) {
-      this.#reject(request, flow, 503, 'Service Unavailable', `Retry-After: ${wait ?? this.overload.retryAfter()}\r\n`);
+    const refusal = this.overload.refuses(request, this.#servers.working);
+    if (refusal === 'silence') return;
+    if (!this.#onRequest || this.#servers.full || refusal !== undefined) {
+      this.#refuse(request, flow, refusal ?? this.overload.retryAfter());
       return;
     }
     const unsupported = this.options.unsupported(request);
@@ -210,6 +211,14 @@ export class TransactionLayer {
     this.#counters.rejected++;
     this.served.answer(request.method, status);
     flow.send(this.#render(request, status, reason, headers));
+  }
+
+  /** There may be many of these: their To tag, which begins no dialog, is the same for all. */
+  #refuse(request: SipRequest, flow: Flow, retryAfter: number): void {
+    this.#counters.rejected++;
+    this.served.answer(request.method, 503);
+    const headers = `Retry-After: ${retryAfter}\r\n`;
+    flow.send(buildReply(request, 503, 'Service Unavailable', { toTag: this.#refusalTag, headers }));
   }
 
   /** The To tag of a stateless reply is a function of the request, so that all replies to it are alike (§8.2.7). */

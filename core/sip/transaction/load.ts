@@ -5,7 +5,7 @@ import type { TransportLayer } from '../transport/layer';
 import type { Overload } from './overload';
 
 /** ms between two looks. In this time a flood brings some hundred requests beyond what can be done. */
-const lookEvery = 50;
+const lookEvery = 20;
 /** A small receive buffer is nearly full before its bytes reach any bound: this part of it counts as one. */
 const fullPart = 0.75;
 
@@ -48,7 +48,7 @@ export class LoadWatch {
       if (event?.kind === 'begun')
         this.#log.warn({ ...seen, ...refused }, 'more requests than can be served: some get 503');
       if (event?.kind === 'over') this.#log.info({ requests: event.refused }, 'the overload is over');
-      this.#awake = this.#busy || this.#overload.active;
+      this.#awake = this.#busy || this.#overload.pressed;
       this.#busy = false;
       if (this.#awake) this.#lookLater();
     });

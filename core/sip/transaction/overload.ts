@@ -21,11 +21,16 @@ export const defaultOverloadLimits: OverloadLimits = {
   retryAfter: 10,
 };
 
-/** How full the server is: 1 is at the bound. What is nearest to its bound counts. */
+/** What no request tells, as it was seen last. */
 export interface Load {
+  /** ms by which the event loop is late. */
   readonly delay: number;
+  /** What waits unread, as a part of its bound. */
   readonly backlog: number;
 }
+
+/** Seconds for Retry-After of a 503; `silence`: no answer at all; undefined: it may come in. */
+export type Refusal = number | 'silence' | undefined;
 
 /**
  * `new` begins something. `known` carries something on, or ends it: refusing it would lose state that the client has, and make
@@ -43,13 +48,27 @@ export function importanceOf(request: SipRequest): Importance {
 }
 
 /**
- * The part of such requests that is refused. It rises with the load instead of jumping from nothing to all: new requests from
- * half the bound on until all are refused at the bound, known ones from there on until twice the bound.
+ * The part of such requests that is refused. It rises with the load, which is 1 at the bound, instead of jumping from nothing
+ * to all: new requests from half the bound on until all are refused at the bound, known ones from there on until twice the bound.
  */
 export function refusedShare(load: number, importance: Importance): number {
   if (importance === 'always') return 0;
-  const share = importance === 'new' ? 2 * load - 1 : load - 1;
-  return Math.min(1, Math.max(0, share));
+  return clamp(importance === 'new' ? 2 * load - 1 : load - 1);
+}
+
+/**
+ * A server that reads more than it can even refuse would do nothing but refuse. So of what is unread a part is always served,
+ * whatever the flood: at least so much of the new and of the known.
+ */
+const mostRefused = { new: 0.9, known: 0.5 };
+
+/**
+ * A 503 costs a third of what a request costs, most of it in the kernel. When refusing cannot keep up with what comes, more and
+ * more of the refusals are silence: nothing, from the bound of the backlog on, until everything at 1.3 of it, where a small buffer is
+ * full and the kernel would drop them unread. Their clients send again, later each time (RFC 3261 §17.1.2.2).
+ */
+export function silentShare(backlog: number): number {
+  return clamp((backlog - 1) / 0.3);
 }
 
 /** ms without a refusal after which an overload counts as over. */
@@ -65,13 +84,17 @@ export class Overload {
   limits: OverloadLimits;
   /** Requests refused since the start. */
   readonly refused = { new: 0, known: 0 };
+  /** Those of them that got no answer. */
+  silent = 0;
   #load: Load = { delay: 0, backlog: 0 };
-  #previousDelay = 0;
+  #previous: Load = { delay: 0, backlog: 0 };
+  /** The part of `load` that is nearest to its bound. */
   #sampled = 0;
-  /** Of each kind the part of a request that is still to be refused: shares come out exact, without drawing lots. */
-  readonly #owed = { new: 0, known: 0 };
+  #silentShare = 0;
+  /** Of each kind the thousandths of a request that are still to be refused: shares come out exact, without drawing lots. */
+  readonly #owed = { new: 0, known: 0, silence: 0 };
   #spread = 0;
-  #refusedNow = 0;
+  #refusedBefore = 0;
   /** How many had been refused when the overload began; undefined: there is none. */
   #since: number | undefined;
   #lastRefusal = 0;
@@ -85,9 +108,9 @@ export class Overload {
     return this.#load;
   }
 
-  /** Whether requests are being refused, or were until a moment ago. */
-  get active(): boolean {
-    return this.#since !== undefined;
+  /** Whether requests are being refused, would be, or were until a moment ago. */
+  get pressed(): boolean {
+    return this.#since !== undefined || this.#sampled > 0;
   }
 
   /**
@@ -96,16 +119,17 @@ export class Overload {
    */
   look(look: { readonly delay: number; readonly backlog: number; readonly now: number }): OverloadEvent | undefined {
     const { delay, backlog, now } = look;
-    // One long turn is a collection of garbage. Two in a row are work.
-    const steady = Math.min(delay, this.#previousDelay);
-    this.#previousDelay = delay;
-    this.#load = { delay: steady, backlog };
-    this.#sampled = Math.max(backlog, part(steady, this.limits.delay));
+    const before = this.#previous;
+    this.#previous = { delay, backlog };
+    // One long turn is a collection of garbage, one full buffer a burst. Two in a row are more than can be done.
+    this.#load = { delay: Math.min(delay, before.delay), backlog: Math.min(backlog, before.backlog) };
+    this.#sampled = Math.max(this.#load.backlog, part(this.#load.delay, this.limits.delay));
+    this.#silentShare = silentShare(this.#load.backlog);
     const total = this.refused.new + this.refused.known;
-    if (total > this.#refusedNow) {
+    if (total > this.#refusedBefore) {
       const begun = this.#since === undefined;
-      this.#since ??= this.#refusedNow;
-      this.#refusedNow = total;
+      this.#since ??= this.#refusedBefore;
+      this.#refusedBefore = total;
       this.#lastRefusal = now;
       return begun ? { kind: 'begun' } : undefined;
     }
@@ -115,17 +139,26 @@ export class Overload {
     return { kind: 'over', refused };
   }
 
-  /** Seconds for Retry-After when the request is to be refused; undefined when it may come in. */
-  refuses(request: SipRequest, working: number): number | undefined {
-    const load = Math.max(this.#sampled, part(working, this.limits.working));
-    if (load <= 0.5) return undefined;
+  /** Judges a request that comes while `working` others are being worked on. */
+  refuses(request: SipRequest, working: number): Refusal {
+    const work = part(working, this.limits.working);
+    if (work <= 0.5 && this.#sampled <= 0.5) return undefined;
     const importance = importanceOf(request);
     if (importance === 'always') return undefined;
-    this.#owed[importance] += refusedShare(load, importance);
-    if (this.#owed[importance] < 1) return undefined;
-    this.#owed[importance] -= 1;
+    const bySample = Math.min(refusedShare(this.#sampled, importance), mostRefused[importance]);
+    if (!this.#takes(importance, Math.max(bySample, refusedShare(work, importance)))) return undefined;
     this.refused[importance]++;
-    return this.retryAfter();
+    if (!this.#takes('silence', this.#silentShare)) return this.retryAfter();
+    this.silent++;
+    return 'silence';
+  }
+
+  /** Whether this one is among the given share of all. */
+  #takes(what: Exclude<Importance, 'always'> | 'silence', share: number): boolean {
+    this.#owed[what] += Math.round(share * 1000);
+    if (this.#owed[what] < 1000) return false;
+    this.#owed[what] -= 1000;
+    return true;
   }
 
   /** Seconds, from half to one and a half times `retryAfter`. */
@@ -133,6 +166,10 @@ export class Overload {
     this.#spread = (this.#spread + goldenRatio) % 1;
     return Math.max(1, Math.round(this.limits.retryAfter * (0.5 + this.#spread)));
   }
+}
+
+function clamp(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }
 
 function part(value: number, bound: number): number {

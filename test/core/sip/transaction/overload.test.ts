@@ -9,6 +9,7 @@ import {
   importanceOf,
   Overload,
   refusedShare,
+  silentShare,
 } from '../../../../core/sip/transaction/overload';
 import { requestText } from '../../../support/wire';
 
@@ -29,6 +30,14 @@ function refusals(overload: Overload, message: SipRequest, working: number): num
   let refused = 0;
   for (let i = 0; i < 1000; i++) if (overload.refuses(message, working) !== undefined) refused++;
   return refused;
+}
+
+/** With so much unread, as a part of the bound. */
+function flooded(backlog: number): Overload {
+  const overload = new Overload();
+  overload.look({ delay: 0, backlog, now: 0 });
+  overload.look({ delay: 0, backlog, now: 20 });
+  return overload;
 }
 
 describe('overload', () => {
@@ -70,16 +79,39 @@ describe('overload', () => {
     assert.equal(refusals(new Overload(), options, 30_000), 0);
   });
 
-  it('goes by the receive buffer at once, and by the event loop when it is late twice', () => {
+  it('goes by the receive buffer and the event loop when two looks in a row see it', () => {
     const overload = new Overload();
-    overload.look({ delay: 0, backlog: 1, now: 0 });
-    assert.equal(refusals(overload, initial, 0), 1000);
-    overload.look({ delay: 5000, backlog: 0, now: 50 });
+    overload.look({ delay: 5000, backlog: 0, now: 0 });
+    assert.equal(refusals(overload, initial, 0), 0, 'one long turn');
+    overload.look({ delay: 0, backlog: 5, now: 50 });
+    assert.equal(refusals(overload, initial, 0), 0, 'one burst');
+    overload.look({ delay: 190, backlog: 0.75, now: 100 });
+    assert.equal(refusals(overload, initial, 0), 500);
+    overload.look({ delay: 190, backlog: 0, now: 150 });
+    assert.equal(refusals(overload, initial, 0), 520);
+    overload.look({ delay: 0, backlog: 0, now: 200 });
     assert.equal(refusals(overload, initial, 0), 0);
-    overload.look({ delay: 250, backlog: 0, now: 100 });
-    assert.equal(refusals(overload, initial, 0), 1000);
-    overload.look({ delay: 0, backlog: 0, now: 150 });
-    assert.equal(refusals(overload, initial, 0), 0);
+  });
+
+  it('serves a part of what it reads, however much comes, as long as what is worked on is within its bound', () => {
+    const overload = flooded(9);
+    assert.equal(refusals(overload, initial, 0), 900);
+    assert.equal(refusals(overload, refresh, 0), 500);
+    assert.equal(refusals(overload, options, 0), 0);
+    assert.equal(refusals(overload, initial, 2000), 1000);
+  });
+
+  it('falls silent when refusing cannot keep up either', () => {
+    assert.deepEqual(
+      [0, 1, 1.15, 1.3, 9].map((backlog) => Math.round(silentShare(backlog) * 100)),
+      [0, 0, 50, 100, 100],
+    );
+    const overload = flooded(1.15);
+    const verdicts = Array.from({ length: 1000 }, () => overload.refuses(initial, 0));
+    const silent = verdicts.filter((verdict) => verdict === 'silence').length;
+    assert.ok(silent >= 448 && silent <= 450, `${silent} of 900`);
+    assert.equal(overload.silent, silent);
+    assert.equal(overload.refused.known, 0);
   });
 
   it('a bound of 0 is none', () => {
@@ -114,10 +146,10 @@ describe('overload', () => {
     assert.deepEqual(look(50), { kind: 'begun' });
     refusals(overload, initial, 2000);
     assert.equal(look(100), undefined);
-    assert.equal(overload.active, true);
+    assert.equal(overload.pressed, true);
     assert.equal(look(5099), undefined);
     assert.deepEqual(look(5100), { kind: 'over', refused: 2000 });
-    assert.equal(overload.active, false);
+    assert.equal(overload.pressed, false);
     assert.equal(look(5150), undefined);
     assert.deepEqual(overload.refused, { new: 2000, known: 0 });
   });
