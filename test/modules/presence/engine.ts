@@ -2,16 +2,17 @@
 import { TimerWheel } from '../../../core/base/wheel';
 import type { SipServices } from '../../../core/module/context';
 import type { EventRouteInput, RoutedRequest } from '../../../core/module/request';
-import { parseMessage, type SipRequest, type SipResponse } from '../../../core/sip/message';
+import { parseMessage } from '../../../core/sip/message';
 import type { ClientOutcome } from '../../../core/sip/transaction/client';
 import { type Flow, flowKey, parseFlowKey } from '../../../core/sip/transport/flow';
-import type { EventPackage, WatcherinfoDocument, WatcherinfoFormat } from '../../../modules/presence/api';
+import type { EventPackage, RuleFormat, WatcherinfoFormat } from '../../../modules/presence/api';
 import { scriptFunctions } from '../../../modules/presence/functions';
 import { Handlers } from '../../../modules/presence/handlers';
 import type { Handover } from '../../../modules/presence/handover';
 import { Presence, type Settings } from '../../../modules/presence/presence';
 import { ManualClock } from '../../support/clock';
 import { FlakyDatabase } from './database';
+import { SentNotify } from './sent-notify';
 
 export const defaults: Settings = {
   dbUrl: undefined,
@@ -34,78 +35,6 @@ export const defaults: Settings = {
   activeWatchersTable: 'active_watchers',
   watchersTable: 'watchers',
 };
-
-/** A NOTIFY that was handed to the transactions. */
-export class SentNotify {
-  readonly request: SipRequest;
-  readonly branch = '';
-  answered = false;
-  private kept: ClientOutcome | undefined;
-
-  constructor(
-    bytes: Buffer,
-    readonly flow: Flow,
-    private onFinal: ((outcome: ClientOutcome) => void) | undefined,
-  ) {
-    const parsed = parseMessage(bytes);
-    if (parsed.kind !== 'request') throw new Error(`not a request: ${bytes.toString('latin1')}`);
-    this.request = parsed.message;
-  }
-
-  get callId(): string {
-    return this.request.callId;
-  }
-
-  get cseq(): number {
-    return this.request.cseq.number;
-  }
-
-  get state(): string {
-    return this.request.header('Subscription-State') ?? '';
-  }
-
-  get body(): string {
-    return this.request.body.toString();
-  }
-
-  get winfo(): WatcherinfoDocument {
-    return JSON.parse(this.body) as WatcherinfoDocument;
-  }
-
-  answer(status: number, headers = ''): void {
-    if (this.answered) return;
-    this.answered = true;
-    const text = `SIP/2.0 ${status} Text\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=a\r\nTo: <sip:b@h>;tag=b\r\nCall-ID: c\r\nCSeq: 1 NOTIFY\r\n${headers}Content-Length: 0\r\n\r\n`;
-    const parsed = parseMessage(Buffer.from(text));
-    if (parsed.kind !== 'response') throw new Error('not a response');
-    this.end({ response: parsed.message as SipResponse });
-  }
-
-  cancel(): void {
-    this.answered = true;
-  }
-
-  park(): void {
-    this.onFinal = undefined;
-  }
-
-  adopt(onFinal: (outcome: ClientOutcome) => void): void {
-    this.onFinal = onFinal;
-    const { kept } = this;
-    if (kept) setImmediate(() => onFinal(kept));
-  }
-
-  fail(failure: 'timeout' | 'transport'): void {
-    if (this.answered) return;
-    this.answered = true;
-    this.end({ failure });
-  }
-
-  private end(outcome: ClientOutcome): void {
-    if (this.onFinal) this.onFinal(outcome);
-    else this.kept = outcome;
-  }
-}
 
 /** Composes `entity: body|body`, newest first, or `entity: closed`. */
 export const fakePackage: EventPackage = {
@@ -132,6 +61,7 @@ export interface EngineSpec {
   clock?: ManualClock;
   events?: Map<string, EventPackage>;
   watcherinfo?: Map<string, WatcherinfoFormat>;
+  rules?: Map<string, RuleFormat>;
   /** Where NOTIFYs go; undefined is no way there. Default: a flow for every source. */
   findFlow?: (key: string) => Flow | undefined;
   flowTo?: () => Flow | Promise<Flow>;
@@ -190,7 +120,7 @@ export class Engine {
       log: this.logger(),
       events: this.events,
       watcherinfo: this.watcherinfo,
-      rules: new Map(),
+      rules: this.spec.rules ?? new Map(),
       replied: (input) => this.replied.push(input),
       handover,
     });

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { nextExpiry, type Resource } from '../../../modules/presence/resource';
-import { Engine, type SentNotify } from './engine';
+import { Engine } from './engine';
 import { key } from './records';
 import { headerOf, publishText, subscribeText } from './requests';
+import type { SentNotify } from './sent-notify';
 
 const seed = 20260101;
 const watchers = ['alice', 'bob', 'carol'];

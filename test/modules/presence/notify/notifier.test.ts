@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { cseqCeiling, type Resource } from '../../../../modules/presence/resource';
-import { Engine, flowOf, type SentNotify } from '../engine';
+import { Engine, flowOf } from '../engine';
 import { key } from '../records';
 import { publishText, subscribeText } from '../requests';
+import type { SentNotify } from '../sent-notify';
 
 const publish = (engine: Engine, body: string, sender?: string) => engine.handle(publishText({ body }), sender);
 const summary = ({ cseq, state, body }: SentNotify) => [cseq, state, body.replace('sip:alice@example.com: ', '')];
