@@ -1,0 +1,91 @@
+// Owns a server under test that decides by rules: SQLite, a script that names asserted watchers, rules put into its table xcap.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { startRollcall, type TestServer } from './rollcall';
+
+/** A MESSAGE to a presentity says that its rules have changed, as an XCAP server in front would. */
+const script = `
+import { handle_publish, handle_subscribe, pres_refresh_watchers, pres_update_watchers } from 'presence';
+import type { Request } from 'rollcall';
+import { sl_send_reply } from 'sl';
+
+export async function request_route(req: Request) {
+  switch (req.method) {
+    case 'PUBLISH':
+      return handle_publish(req);
+    case 'SUBSCRIBE': {
+      const asserted = req.header('P-Asserted-Identity');
+      return asserted === undefined ? handle_subscribe(req) : handle_subscribe(req, asserted);
+    }
+    case 'MESSAGE':
+      if (req.header('Event') === 'update') await pres_update_watchers(req.ruri, 'presence');
+      else await pres_refresh_watchers(req.ruri, 'presence', 0);
+      return sl_send_reply(req, 200, 'OK');
+    default:
+      return sl_send_reply(req, 405, 'Method Not Allowed');
+  }
+}
+`;
+
+/** Stop it at the end of the test. */
+export class RuledServer {
+  private constructor(
+    readonly server: Awaited<ReturnType<typeof startRollcall>> & TestServer,
+    private readonly folder: string,
+    private readonly database: Database.Database,
+  ) {}
+
+  static async start(): Promise<RuledServer> {
+    const folder = mkdtempSync(join(tmpdir(), 'rollcall-ruled-'));
+    const file = join(folder, 'rollcall.db');
+    const server = await startRollcall({
+      script,
+      loadmodule: ['db_sqlite'],
+      modparam: [
+        ['presence', 'force_active', 0],
+        ['presence', 'db_url', `sqlite:${file}`],
+      ],
+    });
+    return new RuledServer(server, folder, new Database(file));
+  }
+
+  /** Stores the rules document of a presentity, or takes it out; nobody is told. */
+  write(presentity: string, document: string | undefined): void {
+    const [user = '', domain = ''] = presentity.slice('sip:'.length).split('@');
+    const uri = `pres-rules/users/${presentity}/index`;
+    this.database.prepare('DELETE FROM xcap WHERE doc_uri = ?').run(uri);
+    if (document === undefined) return;
+    this.database
+      .prepare(
+        'INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES (?, ?, ?, 2, ?, 0, ?, 0)',
+      )
+      .run(user, domain, Buffer.from(document), 'etag', uri);
+  }
+
+  async stop(): Promise<void> {
+    this.database.close();
+    await this.server.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Rules in a document. */
+export function ruleset(rules: string): string {
+  return `<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules">${rules}</ruleset>`;
+}
+
+const everything =
+  '<pr:provide-services><pr:all-services/></pr:provide-services><pr:provide-persons><pr:all-persons/></pr:provide-persons>' +
+  '<pr:provide-devices><pr:all-devices/></pr:provide-devices><pr:provide-all-attributes/>';
+
+/** One rule. `who` stands inside `identity`; without it there is no such condition. */
+export function rule(id: string, handling: string, who?: string, grant = everything, conditions = ''): string {
+  const identity = who === undefined ? '' : `<identity>${who}</identity>`;
+  const inside = identity + conditions;
+  return (
+    `<rule id="${id}">${inside === '' ? '' : `<conditions>${inside}</conditions>`}` +
+    `<actions><pr:sub-handling>${handling}</pr:sub-handling></actions><transformations>${grant}</transformations></rule>`
+  );
+}
