@@ -100,6 +100,8 @@ export class GroupCommit implements CommitMeter {
         this.#queue = [];
         this.#bytes = 0;
       }
+      // Whoever was just told goes on with what waits behind it: a turn of the loop later that goes into the same group.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#busy = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();

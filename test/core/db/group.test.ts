@@ -43,9 +43,12 @@ it('changes of one turn of the loop go together; what comes meanwhile goes in th
   assert.equal(group.waiting, 3);
   runs[0]?.done();
   assert.deepEqual(await Promise.all(first), ['committed', 'committed']);
+  // Who goes on as soon as it was told is in time.
+  second.push(group.commit(change('a')));
+  await turn();
   assert.deepEqual(
     runs.map((run) => run.changes.length),
-    [2, 3],
+    [2, 4],
   );
   runs[1]?.done();
   await Promise.all(second);
