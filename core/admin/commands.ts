@@ -60,7 +60,7 @@ export class Commands {
     );
     this.#last = result.then(
       (outcome) => this.#log.info({ outcome }, what),
-      (error) => this.#log.error(`${what} refused: ${error instanceof Error ? error.message : String(error)}`),
+      (error) => this.#log.warn(`${what} refused: ${error instanceof Error ? error.message : String(error)}`),
     );
     return result;
   }

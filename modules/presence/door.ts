@@ -101,7 +101,13 @@ export class Door {
       this.submit({
         key,
         decide: () => nothing,
-        done: (_, resource) => resolve(read(resource)),
+        done: (_, resource) => {
+          try {
+            resolve(read(resource));
+          } catch (error) {
+            reject(error);
+          }
+        },
         failed: reject,
       });
     });

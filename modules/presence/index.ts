@@ -1,6 +1,7 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
 import { defineModule, RollcallError } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
+import { controlCommands } from './commands';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
 import { type Handover, handoverVersion } from './handover';
@@ -48,6 +49,7 @@ export default defineModule({
     ctx.whenStopping(() => presence.stop());
     return {
       functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log)),
+      commands: controlCommands(presence),
       configure: (changed) => {
         check(changed);
         presence.settings = changed;

@@ -187,6 +187,11 @@ export class Presence {
     };
   }
 
+  /** ms since 1970. */
+  get now(): number {
+    return this.options.clock.now();
+  }
+
   /** Seconds. */
   get waitingTime(): number {
     return this.settings.waitingSubsDaysno * 86_400;
@@ -236,6 +241,12 @@ export class Presence {
     if (this.resumed) await this.settling.flush();
     this.state = 'stopped';
     this.notifier.close();
+  }
+
+  /** Searches the database for what has ended, whenever the next search is due. @throws DatabaseUnavailable */
+  async sweepNow(): Promise<void> {
+    await this.sweep();
+    this.expiry.tick();
   }
 
   private async sweep(): Promise<void> {

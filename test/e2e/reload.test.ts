@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
-import { Checkout } from '../support/checkout';
+import { Checkout, patient } from '../support/checkout';
 import { Load } from '../support/load';
 
 const checkout = new Checkout();
@@ -40,7 +40,7 @@ async function endLoad(): Promise<NonNullable<Awaited<ReturnType<Load['stop']>>>
 
 for (const db of ['memory', 'sqlite'] as const) {
   test(`${db}: every module is reloaded three times under load; nothing is lost, refused or answered twice`, async (t) => {
-    await checkout.serve({ db });
+    await checkout.serve({ db, core: patient });
     await underLoad();
     const modules = ((await checkout.ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
     assert.ok(modules.includes('presence_xml') && modules.includes(db === 'sqlite' ? 'db_sqlite' : 'sl'));
@@ -61,7 +61,7 @@ for (const db of ['memory', 'sqlite'] as const) {
 }
 
 test('an edit deep inside a module is compiled and runs from the next request on, under load', async () => {
-  await checkout.serve({ db: 'sqlite' });
+  await checkout.serve({ db: 'sqlite', core: patient });
   await underLoad();
   checkout.edit('modules/presence/notify/message.ts', '`${userAgent', '`X-Edited: yes\\r\\n${userAgent');
   const result = await checkout.ask('reload', 'presence');
@@ -85,7 +85,7 @@ for (const [what, broken, message] of [
   ],
 ] as const) {
   test(`an edit that ${what} is refused with its line, and nothing is lost`, async () => {
-    await checkout.serve({ db: 'sqlite' });
+    await checkout.serve({ db: 'sqlite', core: patient });
     await underLoad();
     checkout.append('modules/presence/notify/outbox.ts', broken);
     await assert.rejects(checkout.ask('reload', 'presence'), (error: Error) => {
@@ -101,7 +101,7 @@ for (const [what, broken, message] of [
 }
 
 test('a setup that throws, and a function that is gone, leave the old module with all its state', async () => {
-  await checkout.serve({ db: 'memory' });
+  await checkout.serve({ db: 'memory', core: patient });
   await underLoad();
   checkout.edit('modules/presence/index.ts', 'await presence.store.prepare();', "throw new Error('no room');");
   await assert.rejects(
@@ -120,7 +120,7 @@ test('a setup that throws, and a function that is gone, leave the old module wit
 });
 
 test('script and config are taken over under load, by command and by SIGHUP; a problem changes nothing', async () => {
-  await checkout.serve({ db: 'sqlite', core: { log_level: 'info' } });
+  await checkout.serve({ db: 'sqlite', core: { ...patient, log_level: 'info' } });
   await underLoad();
   const script = join(checkout.scratch.folder, 'script.ts');
   const text = readFileSync(script, 'utf8');

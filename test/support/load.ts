@@ -61,6 +61,7 @@ export class Load {
   #slowest = 0;
   #retransmitted = 0;
   #stopping = false;
+  #report: Promise<LoadReport> | undefined;
   #loops: Promise<void>[] = [];
   /** The last NOTIFY that came. */
   #lastNotify = '';
@@ -83,8 +84,13 @@ export class Load {
     await Promise.all(ready);
   }
 
-  /** Ends when what was begun is complete. */
-  async stop(): Promise<LoadReport> {
+  /** Ends when what was begun is complete; a second call gives the same report. */
+  stop(): Promise<LoadReport> {
+    this.#report ??= this.#end();
+    return this.#report;
+  }
+
+  async #end(): Promise<LoadReport> {
     this.#stopping = true;
     await Promise.all(this.#loops);
     clearInterval(this.#timer);

@@ -2,7 +2,7 @@
 import type { ClientTransaction, Flow, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import { cseqCeiling, documentCeiling, type Resource, type Subscription } from '../resource';
-import type { NotifyFrame } from './message';
+import { frameOf, type NotifyFrame } from './message';
 
 /** Nothing to do; in an outbox; sent and not answered; after a failure waiting for its time. */
 export type ChannelState = 'idle' | 'queued' | 'flying' | 'backing-off';
@@ -23,6 +23,8 @@ export interface Channel {
   end: { readonly reason: string; readonly subscription: Subscription } | undefined;
   /** Watcherinfo not yet told; `full` wins over single entries, `entries` then adds those who have ended. */
   untold: { full: boolean; readonly entries: Map<string, WatcherEntry> } | undefined;
+  /** The status that the last NOTIFY was answered with, or why there was none. */
+  answer: string | undefined;
   /** NOTIFYs in a row that are to be retried. */
   failures: number;
   /** The NOTIFY in flight. */
@@ -67,6 +69,7 @@ export function newChannel(resource: Resource, subscription: Subscription, first
     again: false,
     end: undefined,
     untold: undefined,
+    answer: undefined,
     failures: 0,
     flight: undefined,
     retryAt: 0,
@@ -97,6 +100,16 @@ function moveOn(channel: Channel): void {
   channel.documents = Math.max(channel.documents, documentCeiling(resource, subscription) - step);
   // What the subscriber knows of the watchers is not known here.
   if (subscription.winfo) tell(channel, true, []);
+}
+
+/** The fixed part of a NOTIFY on this way, made when the last one was another or somebody else's than `by`. */
+export function prepare(channel: Channel, by: object, of: Subscription, flow: Flow, userAgent: string): NotifyFrame {
+  let { prepared } = channel;
+  if (prepared?.of !== of || prepared.by !== by || prepared.flow !== flow) {
+    prepared = { by, of, frame: frameOf(of, channel.resource.key.event, userAgent), flow };
+    channel.prepared = prepared;
+  }
+  return prepared.frame;
 }
 
 /** Adds what a watcherinfo subscriber has to be told. */

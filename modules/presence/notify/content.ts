@@ -1,6 +1,6 @@
 // Owns what NOTIFYs carry: the document of a resource, made once for all its watchers, and each subscriber's watcherinfo.
 import type { Logger } from '../../../core/api';
-import type { EventPackage, View, WatcherinfoFormat } from '../api';
+import type { EventPackage, PublishedDocument, View, WatcherinfoFormat } from '../api';
 import { changesDocument, type ResourceChange } from '../changes';
 import { allWatchers } from '../decide/watcherinfo';
 import type { Permission } from '../permission';
@@ -112,6 +112,14 @@ export class Contents {
     }
   }
 
+  /** What a permission lets be seen of the resource as it is in memory, made for the occasion; '' when nothing can be made. */
+  preview(resource: Resource, { status, view, transformation }: Permission): string {
+    const by = this.events.get(resource.key.event);
+    if (!by || status !== 'active') return '';
+    const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
+    return String(view === everything ? whole : seen(resource, by, whole, view === closed ? undefined : transformation));
+  }
+
   private madeBy(event: string): Made | undefined {
     const by = this.events.get(event);
     if (!by) return undefined;
@@ -129,10 +137,8 @@ export class Contents {
     const { by } = made;
     const known = made.documents.get(resource);
     if (known) return known;
-    const published = [...resource.publications.values()].map((publication) => publication.document);
-    published.sort((a, b) => b.sequence - a.sequence);
     try {
-      const whole = by.compose(resource.key.uri, published, resource.fanouts);
+      const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
       const documents: Documents = { whole, views: new Map() };
       made.documents.set(resource, documents);
       return documents;
@@ -163,6 +169,12 @@ export class Contents {
 }
 
 const none: ReadonlyMap<string, Content> = new Map();
+
+/** Newest content first. */
+function publishedIn(resource: Resource): PublishedDocument[] {
+  const published = [...resource.publications.values()].map((publication) => publication.document);
+  return published.sort((a, b) => b.sequence - a.sequence);
+}
 
 function seen({ key }: Resource, by: EventPackage, whole: Buffer, view: View | undefined): Buffer {
   if (!view || !by.transform) return by.compose(key.uri, [], 0);

@@ -9,9 +9,9 @@ import {
   type ResourceKey,
   type Subscription,
 } from '../resource';
-import { type Channel, type Told, tell } from './channel';
+import { type Channel, prepare, type Told, tell } from './channel';
 import { Contents } from './content';
-import { frameOf, notifyBytes, subscriptionState } from './message';
+import { notifyBytes, subscriptionState } from './message';
 import { type NotifierOptions, replyOf } from './options';
 import { Outbox } from './outbox';
 import { judge, retryDelay } from './outcome';
@@ -39,6 +39,11 @@ export class Notifier {
   /** How many resources have NOTIFYs under way. */
   get underWay(): number {
     return this.traffic.underWay;
+  }
+
+  /** What is known of a dialog's NOTIFYs; undefined when none was sent since the start. */
+  look(key: ResourceKey, dialog: string): Readonly<Channel> | undefined {
+    return this.traffic.find(key, dialog);
   }
 
   /** Takes up what a commit has changed and whom it concerns. The document is made now, from what is stored. */
@@ -178,13 +183,7 @@ export class Notifier {
       const cseq = ++channel.cseq;
       const content = this.contents.next(channel, subscription, clock.now());
       const state = subscriptionState(subscription, channel.end?.reason, clock.now());
-      let { prepared } = channel;
-      if (prepared?.of !== subscription || prepared.by !== this.self || prepared.flow !== flow) {
-        const frame = frameOf(subscription, channel.resource.key.event, sip.userAgent);
-        prepared = { by: this.self, of: subscription, frame, flow };
-        channel.prepared = prepared;
-      }
-      const { frame } = prepared;
+      const frame = prepare(channel, this.self, subscription, flow, sip.userAgent);
       const transaction = sip.transactions.request({
         flow,
         render: (via) => notifyBytes(frame, via, cseq, state, content),
@@ -200,6 +199,7 @@ export class Notifier {
 
   private landed(channel: Channel, { subscription, last }: Told, outcome: ClientOutcome): void {
     channel.flight = undefined;
+    channel.answer = outcome.failure ?? String(outcome.response?.status);
     this.options.replied?.(replyOf(channel, subscription, outcome));
     if (last) {
       this.finish(channel);

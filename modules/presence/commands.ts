@@ -1,0 +1,176 @@
+// Owns the control commands of presence: what a presentity has, what a dialog is at, and what an operator may end by hand.
+import { type Command, RollcallError } from '../../core/api';
+import { type Decide, isWatched } from './changes';
+import { tellEverybody } from './decide/authorise';
+import { endSubscription, removePublication } from './decide/operator';
+import { canonical } from './handlers';
+import type { Presence } from './presence';
+import { keyOfUri, type Resource, type ResourceKey, type Subscription } from './resource';
+
+const uri = { name: 'uri', doc: 'the presentity, sip:user@host' };
+const event = { name: 'event', doc: 'the event package, without .winfo' };
+const maybeEvent = { ...event, optional: true, doc: `${event.doc}; presence when left out` };
+const callId = { name: 'call_id', doc: 'the Call-ID of the dialog, as watcher_list shows it' };
+
+/** The names that Kamailio has for RPC stay as they are there. */
+export function controlCommands(presence: Presence): Record<string, Command> {
+  const keyOf = (of = '', name = 'presence'): ResourceKey => {
+    const { events } = presence.packages;
+    if (events.has(name)) return keyOfUri(canonical(of), name);
+    throw new RollcallError(`there is no event package "${name}"`, {
+      hint: `there are: ${[...events.keys()].join(', ')}`,
+    });
+  };
+  const now = () => Math.floor(presence.now / 1000);
+  const through = (key: ResourceKey, decide: Decide, fresh = false) =>
+    new Promise<void>((resolve, reject) => {
+      presence.door.submit({ key, decide, fresh, done: () => resolve(), failed: reject });
+    });
+  return {
+    presentity_list: {
+      summary: 'Lists the publications of a presentity.',
+      args: [uri, maybeEvent],
+      run: ([of, name]) =>
+        presence.door.look(keyOf(of, name), (resource) =>
+          [...resource.publications.values()].map(({ etag, expires, receivedTime, sender, document }) => ({
+            etag,
+            expires_in: expires - now(),
+            received: time(receivedTime),
+            changed: time(document.changedAt),
+            bytes: document.body.length,
+            sender,
+          })),
+        ),
+    },
+    watcher_list: {
+      summary: 'Lists the subscriptions to a presentity, and who waits for its word.',
+      args: [uri, maybeEvent],
+      run: ([of, name]) => presence.door.look(keyOf(of, name), (resource) => watchers(presence, resource, now())),
+    },
+    dialog: {
+      summary: 'Says everything about the dialogs of one Call-ID: last NOTIFY, its answer, next expiry.',
+      args: [uri, callId, maybeEvent],
+      run: ([of, id = '', name]) =>
+        presence.door.look(keyOf(of, name), (resource) =>
+          found(resource, id).map((subscription) => dialog(presence, resource, subscription, now())),
+        ),
+    },
+    terminate: {
+      summary: 'Ends the subscriptions of one Call-ID with a last NOTIFY; the watcher may subscribe again.',
+      args: [uri, callId, maybeEvent],
+      run: async ([of, id = '', name]) => {
+        const key = keyOf(of, name);
+        const ending = await presence.door.look(key, (resource) => found(resource, id));
+        for (const subscription of ending) {
+          await through(key, (resource, around) =>
+            endSubscription(resource, subscription, presence.waitingTime, around),
+          );
+        }
+        return { terminated: ending.length };
+      },
+    },
+    remove: {
+      summary: 'Removes a publication, as if its time had come.',
+      args: [uri, { name: 'etag', doc: 'as presentity_list shows it' }, maybeEvent],
+      run: async ([of, etag = '', name]) => {
+        const key = keyOf(of, name);
+        const isThere = await presence.door.look(key, (resource) => resource.publications.has(etag));
+        if (!isThere) throw new RollcallError(`${key.uri} has no publication ${etag}`);
+        await through(key, (resource) => removePublication(resource, etag));
+        return { removed: etag };
+      },
+    },
+    refreshWatchers: {
+      summary:
+        'Reads a presentity anew from the database, applies its rules, and tells all its watchers the present state.',
+      args: [uri, event, { name: 'type', optional: true, doc: 'as in pres_refresh_watchers: 0, 1 or 2' }],
+      run: async ([of, name]) => {
+        const key = keyOf(of, name);
+        await through(key, presence.applyPermissions, true);
+        await through(key, tellEverybody);
+        return { watched: await presence.door.look(key, isWatched) };
+      },
+    },
+    updateWatchers: {
+      summary: 'Applies a presentity’s rules anew; only watchers whose status changes are told.',
+      args: [uri, event],
+      run: async ([of, name]) => {
+        const key = keyOf(of, name);
+        await through(key, presence.applyPermissions, true);
+        return { watched: await presence.door.look(key, isWatched) };
+      },
+    },
+    cleanup: {
+      summary: 'Searches the database now for records that have ended, as clean_period does.',
+      args: [],
+      run: async () => {
+        await presence.sweepNow();
+        return { waiting: presence.expiry.waiting };
+      },
+    },
+  };
+}
+
+function found(resource: Resource, callId: string): Subscription[] {
+  const dialogs = [...resource.subscriptions.values()].filter((subscription) => subscription.callId === callId);
+  if (dialogs.length === 0) throw new RollcallError(`${resource.key.uri} has no dialog with Call-ID ${callId}`);
+  return dialogs;
+}
+
+function watchers(presence: Presence, resource: Resource, now: number): object[] {
+  const subscribed = [...resource.subscriptions.values()].map((subscription) => ({
+    watcher: subscription.watcher,
+    event: eventOf(resource, subscription),
+    status: subscription.status,
+    expires_in: subscription.expires - now,
+    notify: presence.notifier.look(resource.key, subscription.id)?.state ?? 'idle',
+    call_id: subscription.callId,
+    contact: subscription.contact,
+  }));
+  const waiting = [...resource.watchers.values()].filter(({ status }) => status === 'waiting');
+  return [
+    ...subscribed,
+    ...waiting.map(({ watcher, expires }) => ({
+      watcher,
+      event: resource.key.event,
+      status: 'waiting',
+      expires_in: expires - now,
+    })),
+  ];
+}
+
+function dialog(presence: Presence, resource: Resource, subscription: Subscription, now: number): object {
+  const channel = presence.notifier.look(resource.key, subscription.id);
+  return {
+    presentity: resource.key.uri,
+    watcher: subscription.watcher,
+    event: eventOf(resource, subscription),
+    status: subscription.status,
+    reason: subscription.reason,
+    call_id: subscription.callId,
+    to_tag: subscription.toTag,
+    from_tag: subscription.fromTag,
+    subscribed: time(subscription.subscribedAt),
+    expires: time(subscription.expires),
+    expires_in: subscription.expires - now,
+    contact: subscription.contact,
+    route: subscription.routes,
+    socket: subscription.socket,
+    source: subscription.source,
+    user_agent: subscription.userAgent,
+    subscribe_cseq: subscription.remoteCseq,
+    notify_cseq: channel?.cseq ?? 'none since the start',
+    notify_answer: channel?.answer ?? 'none yet',
+    notify_state: channel?.state ?? 'idle',
+    notify_failures: channel?.failures ?? 0,
+    ...(channel?.state === 'backing-off' ? { next_attempt: time(channel.retryAt / 1000) } : {}),
+  };
+}
+
+function eventOf({ key }: Resource, { winfo, eventId }: Subscription): string {
+  return `${key.event}${winfo ? '.winfo' : ''}${eventId === undefined ? '' : `;id=${eventId}`}`;
+}
+
+function time(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
