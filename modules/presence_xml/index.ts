@@ -4,6 +4,7 @@ import { type EventPackage, eventPackages, ruleFormats, watcherinfoFormats } fro
 import { composePidf } from './compose';
 import { inspect } from './inspect';
 import { params } from './params';
+import { rulesCommand } from './rules/command';
 import { compileRules } from './rules/compile';
 import { transformPidf } from './rules/transform';
 import { sphereOf } from './sphere';
@@ -37,6 +38,7 @@ export default defineModule({
     ctx.provide(ruleFormats, presence.name, { docType: 2, compile: compileRules });
     ctx.provide(watcherinfoFormats, watcherinfo, { suffix: 'winfo', type: watcherinfo, render: renderWatcherinfo });
     return {
+      commands: { rules: rulesCommand },
       configure(changed) {
         current = changed;
       },

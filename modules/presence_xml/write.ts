@@ -72,14 +72,16 @@ export class FragmentWriter {
   write(element: XmlElement, scope: Scope): Fragment {
     this.parts = [];
     this.ids = [];
-    this.content(element, scope);
+    const prefix = this.prefixOf(element);
+    const name = nameOf(element, prefix);
+    this.content(element, prefix, name, scope);
     this.cut();
-    return { name: this.nameOf(element), parts: this.parts, ids: this.ids };
+    return { name, parts: this.parts, ids: this.ids };
   }
 
   /** Everything after the name in the start tag. */
-  private content(element: XmlElement, outer: Scope): void {
-    const scope = this.declare(element, outer);
+  private content(element: XmlElement, prefix: string, name: string, outer: Scope): void {
+    const scope = this.declare(element, prefix, outer);
     this.addAttributes(element);
     if (element.children.length === 0) {
       this.out += '/>';
@@ -89,27 +91,24 @@ export class FragmentWriter {
     for (const child of element.children) {
       if (typeof child === 'string') this.out += escapeText(child);
       else if (!this.exhausted) {
-        this.out += `<${this.nameOf(child)}`;
-        this.content(child, scope);
+        const childPrefix = this.prefixOf(child);
+        const childName = nameOf(child, childPrefix);
+        this.out += `<${childName}`;
+        this.content(child, childPrefix, childName, scope);
       }
     }
-    this.out += `</${this.nameOf(element)}>`;
-  }
-
-  private nameOf(element: XmlElement): string {
-    const prefix = this.prefixOf(element);
-    return prefix === '' ? element.local : `${prefix}:${element.local}`;
+    this.out += `</${name}>`;
   }
 
   private prefixOf(element: XmlElement): string {
     return this.prefixes.get(element.uri) ?? element.prefix;
   }
 
-  private declare(element: XmlElement, outer: Scope): Scope {
+  private declare({ uri, declarations: own }: XmlElement, prefix: string, outer: Scope): Scope {
+    if (own.size === 0 && outer.lookup(prefix) === uri) return outer;
     const added = new Map<string, string>();
-    for (const [prefix, uri] of element.declarations) if (outer.lookup(prefix) !== uri) added.set(prefix, uri);
-    const prefix = this.prefixOf(element);
-    if ((added.get(prefix) ?? outer.lookup(prefix)) !== element.uri) added.set(prefix, element.uri);
+    for (const [name, value] of own) if (outer.lookup(name) !== value) added.set(name, value);
+    if ((added.get(prefix) ?? outer.lookup(prefix)) !== uri) added.set(prefix, uri);
     if (added.size === 0) return outer;
     const text = declarations(added);
     this.budget -= text.length;
@@ -132,6 +131,10 @@ export class FragmentWriter {
     this.parts.push(this.out);
     this.out = '';
   }
+}
+
+function nameOf({ local }: XmlElement, prefix: string): string {
+  return prefix === '' ? local : `${prefix}:${local}`;
 }
 
 /** A whole document. `namespaces` are declared beside PIDF's, `attributes` follow `entity`, each of `items` has a line. */

@@ -4,7 +4,7 @@ import { type Circumstances, type Condition, ValidityCondition } from './conditi
 import { watcherIdentity } from './identity';
 import { combine, type GrantedView, type Permissions, viewOf } from './permissions';
 import { handlings } from './transformations';
-import { describeRule } from './words';
+import { describeRule, seen } from './words';
 
 export interface Rule {
   readonly id: string;
@@ -96,6 +96,10 @@ class Outcome implements RuleOutcome {
     private readonly rules: readonly Rule[],
     private readonly circumstances: Circumstances,
   ) {}
+
+  get grants(): string {
+    return seen(this.view.permissions);
+  }
 
   get explanation(): readonly RuleExplanation[] {
     return this.rules.map((rule) => ({

@@ -25,7 +25,8 @@ export function describeRule({ id, conditions, handling, permissions }: Rule): s
   return parts.join('; ');
 }
 
-function seen(permissions: Permissions): string {
+/** What permissions let be seen: `all services and persons of class biz, with note`. */
+export function seen(permissions: Permissions): string {
   if (isNothing(permissions)) return 'nothing';
   const { services, persons, devices } = permissions;
   const components = [
