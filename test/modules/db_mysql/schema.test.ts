@@ -3,29 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RollcallError } from '../../../core/base/errors';
 import type { Table } from '../../../core/db/database';
-import { plain } from '../../core/db/sample';
 import { mariadbMissing } from '../../support/mariadb';
-import { mariadbForThisFile, openTestDatabase, recordingLogger, type TestOptions } from './help';
-
-const watchers: Table = {
-  name: 'watchers',
-  version: 3,
-  id: true,
-  columns: [
-    { name: 'presentity_uri', type: 'text', size: 255 },
-    { name: 'watcher_username', type: 'text', size: 64 },
-    { name: 'watcher_domain', type: 'text', size: 64 },
-    { name: 'event', type: 'text', size: 64, default: 'presence' },
-    { name: 'status', type: 'integer' },
-    { name: 'reason', type: 'text', size: 64, nullable: true },
-    { name: 'inserted_time', type: 'integer' },
-  ],
-  primaryKey: ['presentity_uri', 'watcher_username', 'watcher_domain', 'event'],
-  indexes: [
-    { name: 'time_status_idx', columns: ['inserted_time', 'status'] },
-    { name: 'leading_part_of_the_key', columns: ['presentity_uri', 'watcher_username'] },
-  ],
-};
+import { mariadbForThisFile, openTestDatabase, type TestOptions } from './help';
+import { kamailioWatchers, listed, versionTable, watchers } from './kamailio';
 
 const newer: Table = {
   ...watchers,
@@ -43,15 +23,6 @@ const newer: Table = {
     { from: 4, addColumns: ['remark', 'weight'] },
   ],
 };
-
-/** As Kamailio's presence-create.sql and standard-create.sql have them, in the character set that its servers have. */
-const kamailioWatchers = `CREATE TABLE watchers (id INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY NOT NULL, presentity_uri VARCHAR(255) NOT NULL,
-  watcher_username VARCHAR(64) NOT NULL, watcher_domain VARCHAR(64) NOT NULL, event VARCHAR(64) DEFAULT 'presence' NOT NULL,
-  status INT(11) NOT NULL, reason VARCHAR(64), inserted_time INT(11) NOT NULL,
-  CONSTRAINT watcher_idx UNIQUE (presentity_uri, watcher_username, watcher_domain, event)) DEFAULT CHARSET=latin1`;
-const versionTable = `CREATE TABLE version (id INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY NOT NULL, table_name VARCHAR(32) NOT NULL,
-  table_version INT UNSIGNED DEFAULT 0 NOT NULL, CONSTRAINT table_name_idx UNIQUE (table_name)) DEFAULT CHARSET=latin1`;
-const listed = (version: number) => `INSERT INTO version (table_name, table_version) VALUES ('watchers', ${version})`;
 
 describe('tables in MariaDB', { skip: mariadbMissing }, () => {
   const mariadb = mariadbForThisFile();
@@ -205,115 +176,4 @@ describe('tables in MariaDB', { skip: mariadbMissing }, () => {
       assert.deepEqual(await query('SHOW TABLES'), before);
     });
   }
-
-  it("Kamailio's own table of the same version is taken as it is; a text is what its bytes are, and equal only when they are", async () => {
-    const { url, query } = await scene([versionTable, kamailioWatchers, listed(3)]);
-    // As Kamailio writes: the bytes of UTF-8 over a latin1 connection. All of 0x80 to 0xff are among them.
-    const every = Array.from({ length: 128 }, (_, i) => (128 + i).toString(16)).join('');
-    await query(`INSERT INTO watchers (presentity_uri, watcher_username, watcher_domain, status, reason, inserted_time) VALUES
-      ('sip:a@x', _latin1 X'5a6fc3ab', 'x', 1, NULL, 5), ('sip:A@x', 'bob', 'x', 2, _latin1 X'c385', 6), ('sip:b@x', _latin1 X'${every.slice(0, 128)}', 'x', 1, NULL, 7)`);
-    const log = recordingLogger();
-    const db = await openTestDatabase(url, { log: log.logger });
-    await db.prepare([watchers]);
-    assert.match(log.lines[0]?.text ?? '', /differ in case/);
-    const columns = ['watcher_username', 'reason'];
-    const upper = String.fromCharCode(...Array.from({ length: 64 }, (_, i) => 128 + i));
-    const of = async (where: Record<string, string | { in: string[] }>) => {
-      const [rows] = await db.select([{ table: watchers, where, columns }]);
-      return rows;
-    };
-    assert.deepEqual(await of({ presentity_uri: 'sip:a@x' }), [['Zo\u00c3\u00ab', null]]);
-    assert.deepEqual(await of({ presentity_uri: 'sip:A@x' }), [['bob', '\u00c3\u0085']]);
-    assert.deepEqual(await of({ presentity_uri: 'SIP:a@x' }), []);
-    assert.deepEqual(await of({ presentity_uri: { in: ['sip:b@x', 'sip:a@X'] } }), [[upper, null]]);
-    assert.deepEqual(await of({ watcher_username: 'Zo\u00c3\u00ab' }), [['Zo\u00c3\u00ab', null]]);
-    assert.deepEqual(await of({ watcher_username: upper }), [[upper, null]]);
-    // Many of one shape, and a limit: one statement, filtered as well.
-    const many = ['sip:a@x', 'sip:A@x', 'sip:b@X', 'sip:b@x'].map((presentity_uri) => {
-      return { table: watchers, where: { presentity_uri }, columns, limit: 1 };
-    });
-    assert.deepEqual(
-      (await db.select(many)).map((rows) => rows.map(([user]) => user)),
-      [['Zo\u00c3\u00ab'], ['bob'], [], [upper]],
-    );
-
-    // Writing: new, changed, moved and deleted, with bytes beyond ASCII.
-    const key = ['sip:a@x', 'Zo\u00c3\u00ab', 'x', 'presence'];
-    const more = ['sip:n@x', upper, 'x', 'presence'];
-    await db.commit({
-      writes: [
-        { op: 'put', table: watchers, row: [...more, 4, '\u00c3\u0085', 8] },
-        { op: 'update', table: watchers, key, set: { status: 9, watcher_username: 'Zo\u00c3\u008b' } },
-        {
-          op: 'update',
-          table: watchers,
-          key: ['sip:A@x', 'bob', 'x', 'presence'],
-          set: { status: 8, watcher_username: 'rob' },
-        },
-        { op: 'delete', table: watchers, key: ['sip:b@x', upper, 'x', 'presence'] },
-        { op: 'delete', table: watchers, key: ['sip:none@x', upper, 'x', 'presence'] },
-      ],
-    });
-    await db.close();
-    assert.deepEqual(
-      await query(
-        'SELECT presentity_uri, HEX(watcher_username), HEX(reason), status FROM watchers ORDER BY BINARY presentity_uri',
-      ),
-      [
-        ['sip:A@x', '726F62', 'C385', 8],
-        ['sip:a@x', '5A6FC38B', null, 9],
-        ['sip:n@x', every.slice(0, 128).toUpperCase(), 'C385', 4],
-      ],
-    );
-  });
-
-  it('our own table keeps texts apart that differ in case, accents or trailing blanks, in bulk as well', async () => {
-    const { url } = await scene();
-    const db = await openTestDatabase(url);
-    await db.prepare([watchers]);
-    const users = [
-      'zoe',
-      'Zoe',
-      'zoë',
-      'zoe ',
-      'zoe\t',
-      'Zo\u00c3\u00ab',
-      '日本',
-      '🙂',
-      "o'brien",
-      'back\\slash',
-      'nul\0',
-      '%_',
-      '-- ',
-      '',
-    ];
-    const put = (user: string, status: number) => {
-      return { op: 'put', table: watchers, row: ['sip:a@x', user, 'x', 'presence', status, user, 0] } as const;
-    };
-    await db.commit({ writes: users.map((user, i) => put(user, i)) });
-    await db.commit({
-      writes: users.map((user, i) => ({
-        op: 'update',
-        table: watchers,
-        key: ['sip:a@x', user, 'x', 'presence'],
-        set: { status: i + 100 },
-        where: { reason: user },
-      })),
-    });
-    const keyOf = (user: string) => ({ presentity_uri: 'sip:a@x', watcher_username: user });
-    const columns = ['watcher_username', 'reason', 'status'];
-    const answers = await db.select(users.map((user) => ({ table: watchers, where: keyOf(user), columns })));
-    assert.deepEqual(
-      answers.map(plain),
-      users.map((user, i) => [[user, user, i + 100]]),
-    );
-    await db.commit({
-      writes: users
-        .slice(1)
-        .map((user) => ({ op: 'delete', table: watchers, key: ['sip:a@x', user, 'x', 'presence'] })),
-    });
-    const [left] = await db.select([{ table: watchers, where: {}, columns: ['watcher_username'] }]);
-    assert.deepEqual(left, [['zoe']]);
-    await db.close();
-  });
 });
