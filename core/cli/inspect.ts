@@ -3,10 +3,11 @@ import { systemClock } from '../base/clock';
 import { createLogging } from '../base/logging';
 import { type Problem, sortProblems } from '../base/problem';
 import { systemRandom } from '../base/random';
-import type { Config } from '../config/config';
+import { type Config, parseConfig } from '../config/config';
 import { openMemoryDatabase } from '../db/memory';
 import type { OpenDatabase } from '../module/databases';
 import { ModuleHost } from '../module/host';
+import type { ModuleLoader } from '../module/loader';
 import { type Plan, planModules } from '../module/plan';
 import { compileScript } from '../script/load';
 import { createSip } from '../server';
@@ -60,6 +61,26 @@ export async function inspect<T>(
     await sip.transports.close();
     logging.close();
   }
+}
+
+/** Sets one module up on nothing, with everything it needs. `folders` are those of `module_path`. */
+export async function inspectModule<T>(
+  name: string,
+  loader: ModuleLoader,
+  folders: readonly string[],
+  use: (inspection: Inspection) => Promise<T> | T,
+): Promise<T> {
+  // What a module lends is known once it is set up; a config of it and what it needs is enough for that.
+  const text = JSON.stringify({ module_path: folders, loadmodule: [...(await withNeeds(name, loader))] });
+  return inspect(parseConfig('module', text), use);
+}
+
+/** A module and everything it needs, as far as it can be found. */
+async function withNeeds(name: string, loader: ModuleLoader, found = new Set<string>()): Promise<Set<string>> {
+  if (found.has(name) || !loader.has(name)) return found;
+  found.add(name);
+  for (const other of (await loader.load(name)).depends) await withNeeds(other, loader, found);
+  return found;
 }
 
 async function setUp(plan: Plan, host: ModuleHost, config: Config): Promise<Problem[]> {

@@ -7,8 +7,10 @@ import type { Terminal } from './client-target';
 import type { CliCommand } from './command';
 import { ctl, ctlUsage } from './ctl';
 import { db, dbUsage } from './db';
+import { explain, explainUsage } from './explain';
 import { moduleManual, moduleUsage } from './module';
 import { publish, publishUsage } from './publish';
+import { rules, rulesUsage } from './rules';
 import { serve, serveUsage } from './serve';
 import { types, typesUsage } from './types';
 import { watch, watchUsage } from './watch';
@@ -18,6 +20,8 @@ const commands: ReadonlyMap<string, CliCommand> = new Map([
   ['serve', { usage: serveUsage, run: serve }],
   ['check', { usage: checkUsage, run: check }],
   ['ctl', { usage: ctlUsage, run: ctl }],
+  ['explain', { usage: explainUsage, run: explain }],
+  ['rules', { usage: rulesUsage, run: rules }],
   ['types', { usage: typesUsage, run: types }],
   ['db', { usage: dbUsage, run: db }],
   ['module', { usage: moduleUsage, run: moduleManual }],

@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util';
 import { RollcallError } from '../base/errors';
 import { didYouMean } from '../base/nearest';
-import { parseConfig, readConfig } from '../config/config';
+import { readConfig } from '../config/config';
 import { coreSettings } from '../config/settings';
 import { ModuleLoader } from '../module/loader';
 import { manual, manualTable } from '../module/manual';
 import type { Terminal } from './client-target';
-import { inspect } from './inspect';
+import { inspectModule } from './inspect';
 
 export const moduleUsage = `rollcall module [NAME]     print a module's manual, or the names of all modules
 
@@ -38,20 +38,9 @@ export async function moduleManual(args: readonly string[], terminal: Terminal):
       hint: '`rollcall module` lists them; -f FILE finds those in the folders of module_path',
     });
   }
-  const needed = await withNeeds(name, loader);
-  // Functions are known once a module is set up; a config of it and what it needs is enough for that.
-  const text = JSON.stringify({ module_path: folders, loadmodule: [...needed] });
-  return inspect(parseConfig('module', text), ({ plan, host }) => {
+  return inspectModule(name, loader, folders, ({ plan, host }) => {
     const definition = plan.modules.find((planned) => planned.definition.name === name)?.definition;
     if (definition !== undefined) terminal.out(manual(definition, host.functions.get(name) ?? {}).trimEnd());
     return 0;
   });
-}
-
-/** A module and everything it needs, as far as it can be found. */
-async function withNeeds(name: string, loader: ModuleLoader, found = new Set<string>()): Promise<Set<string>> {
-  if (found.has(name) || !loader.has(name)) return found;
-  found.add(name);
-  for (const other of (await loader.load(name)).depends) await withNeeds(other, loader, found);
-  return found;
 }

@@ -33,7 +33,7 @@ function properties(thing: Thing): string[] {
   const width = Math.max(...Object.keys(thing).map((name) => name.length));
   return Object.entries(thing).flatMap(([name, value]) => {
     const nested = typeof value === 'object' && value !== null && !(Array.isArray(value) && value.length === 0);
-    const lines = nested ? shown(value) : [cell(value)];
+    const lines = nested ? shown(value) : cell(value).trimEnd().split('\n');
     if (lines.length === 1 && !nested) return [`${name.padEnd(width)}  ${lines[0] ?? ''}`.trimEnd()];
     return [name, ...lines.map((line) => `  ${line}`)];
   });

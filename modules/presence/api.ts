@@ -76,6 +76,8 @@ export interface RuleOutcome {
   readonly handling: Handling | undefined;
   /** The union of what they grant. */
   readonly view: View;
+  /** What the view lets be seen, in words: `all services, with note`. Worked out when it is read. */
+  readonly grants: string;
   /** One entry for each rule of the document, in its order; worked out when it is read. */
   readonly explanation: readonly RuleExplanation[];
 }

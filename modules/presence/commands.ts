@@ -1,11 +1,11 @@
 // Owns the control commands of presence: what a presentity has, what a dialog is at, and what an operator may end by hand.
 import { type Command, RollcallError } from '../../core/api';
-import { type Decide, isWatched } from './changes';
-import { tellEverybody } from './decide/authorise';
+import { isWatched } from './changes';
 import { endSubscription, removePublication } from './decide/operator';
-import { canonical } from './handlers';
+import { explainCommand } from './explain';
 import type { Presence } from './presence';
-import { keyOfUri, type Resource, type ResourceKey, type Subscription } from './resource';
+import type { Resource, Subscription } from './resource';
+import { keyOf as namedKey, refreshTypes, refreshWatchers, through, updateWatchers } from './steer';
 
 const uri = { name: 'uri', doc: 'the presentity, sip:user@host' };
 const event = { name: 'event', doc: 'the event package, without .winfo' };
@@ -14,18 +14,8 @@ const callId = { name: 'call_id', doc: 'the Call-ID of the dialog, as watcher_li
 
 /** The names that Kamailio has for RPC stay as they are there. */
 export function controlCommands(presence: Presence): Record<string, Command> {
-  const keyOf = (of = '', name = 'presence'): ResourceKey => {
-    const { events } = presence.packages;
-    if (events.has(name)) return keyOfUri(canonical(of), name);
-    throw new RollcallError(`there is no event package "${name}"`, {
-      hint: `there are: ${[...events.keys()].join(', ')}`,
-    });
-  };
+  const keyOf = (of = '', name?: string) => namedKey(presence, of, name);
   const now = () => Math.floor(presence.now / 1000);
-  const through = (key: ResourceKey, decide: Decide, fresh = false) =>
-    new Promise<void>((resolve, reject) => {
-      presence.door.submit({ key, decide, fresh, done: () => resolve(), failed: reject });
-    });
   return {
     presentity_list: {
       summary: 'Lists the publications of a presentity.',
@@ -62,7 +52,7 @@ export function controlCommands(presence: Presence): Record<string, Command> {
         const key = keyOf(of, name);
         const ending = await presence.door.look(key, (resource) => found(resource, id));
         for (const subscription of ending) {
-          await through(key, (resource, around) =>
+          await through(presence, key, (resource, around) =>
             endSubscription(resource, subscription, presence.waitingTime, around),
           );
         }
@@ -76,30 +66,29 @@ export function controlCommands(presence: Presence): Record<string, Command> {
         const key = keyOf(of, name);
         const isThere = await presence.door.look(key, (resource) => resource.publications.has(etag));
         if (!isThere) throw new RollcallError(`${key.uri} has no publication ${etag}`);
-        await through(key, (resource) => removePublication(resource, etag));
+        await through(presence, key, (resource) => removePublication(resource, etag));
         return { removed: etag };
       },
     },
     refreshWatchers: {
       summary:
-        'Reads a presentity anew from the database, applies its rules, and tells all its watchers the present state.',
-      args: [uri, event, { name: 'type', optional: true, doc: 'as in pres_refresh_watchers: 0, 1 or 2' }],
-      run: async ([of, name]) => {
-        const key = keyOf(of, name);
-        await through(key, presence.applyPermissions, true);
-        await through(key, tellEverybody);
-        return { watched: await presence.door.look(key, isWatched) };
+        'Reads a presentity anew from the database, applies its rules, and tells its watchers the present state.',
+      args: [uri, event, { name: 'type', optional: true, doc: `${refreshTypes} 0 when left out` }],
+      run: async ([of, name, type = '0']) => {
+        if (!/^[012]$/.test(type)) throw new RollcallError(`there is no type "${type}"`, { hint: refreshTypes });
+        await refreshWatchers(presence, keyOf(of, name), Number(type));
+        return { watched: await presence.door.look(keyOf(of, name), isWatched) };
       },
     },
     updateWatchers: {
-      summary: 'Applies a presentity’s rules anew; only watchers whose status changes are told.',
+      summary: 'Applies a presentity’s rules anew; only watchers whose status or view changes are told.',
       args: [uri, event],
       run: async ([of, name]) => {
-        const key = keyOf(of, name);
-        await through(key, presence.applyPermissions, true);
-        return { watched: await presence.door.look(key, isWatched) };
+        await updateWatchers(presence, keyOf(of, name));
+        return { watched: await presence.door.look(keyOf(of, name), isWatched) };
       },
     },
+    explain: explainCommand(presence),
     cleanup: {
       summary: 'Searches the database now for records that have ended, as clean_period does.',
       args: [],

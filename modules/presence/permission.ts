@@ -28,10 +28,20 @@ interface Worked {
   readonly format: RuleFormat | undefined;
   /** Undefined: there are none, or none that can be read. */
   readonly rules: CompiledRules | undefined;
+  /** Why the document cannot be read. */
+  readonly fault: string | undefined;
   circumstances: Circumstances;
   readonly byWatcher: Map<string, Permission>;
   /** The permissions of running subscriptions have been looked at under these circumstances. */
   applied: boolean;
+}
+
+export interface Grounds {
+  /** Why the rules document cannot be read. */
+  readonly fault: string | undefined;
+  readonly sphere: string | undefined;
+  /** Undefined when there are no rules that can be read. */
+  readonly outcome: RuleOutcome | undefined;
 }
 
 interface Circumstances {
@@ -73,10 +83,10 @@ export class Permissions {
     return permission;
   }
 
-  /** What the rules say of a watcher, with their reasons; undefined when there are none that can be read. */
-  outcome(resource: Resource, watcher: string): RuleOutcome | undefined {
-    const { rules } = this.workedOut(resource);
-    return rules && this.evaluate(resource, watcher, rules);
+  /** What a permission rests on. */
+  grounds(resource: Resource, watcher: string): Grounds {
+    const { rules, fault, circumstances } = this.workedOut(resource);
+    return { fault, sphere: circumstances.sphere, outcome: rules && this.evaluate(resource, watcher, rules) };
   }
 
   /**
@@ -109,9 +119,9 @@ export class Permissions {
     }
     let worked = this.worked.get(resource);
     if (!worked || worked.document !== resource.rules || worked.format !== format) {
-      const rules = this.compile(resource, format);
-      const circumstances = this.circumstances(resource, rules);
-      worked = { document: resource.rules, format, rules, circumstances, byWatcher: new Map(), applied: false };
+      const compiled = this.compile(resource, format);
+      const circumstances = this.circumstances(resource, compiled.rules);
+      worked = { document: resource.rules, format, ...compiled, circumstances, byWatcher: new Map(), applied: false };
       this.worked.set(resource, worked);
     } else if (worked.rules && this.isOver(resource, worked.circumstances)) {
       const before = worked.circumstances;
@@ -124,8 +134,8 @@ export class Permissions {
     return worked;
   }
 
-  private compile({ rules, key }: Resource, format: RuleFormat | undefined): CompiledRules | undefined {
-    if (!rules || this.options.forceActive()) return undefined;
+  private compile({ rules, key }: Resource, format: RuleFormat | undefined): Pick<Worked, 'rules' | 'fault'> {
+    if (!rules || this.options.forceActive()) return { rules: undefined, fault: undefined };
     const compiled = format?.compile(rules.body) ?? { ok: false, reason: 'no module reads rules of this package' };
     const about = { presentity: key.uri, document: rules.name };
     if (!compiled.ok) {
@@ -133,10 +143,10 @@ export class Permissions {
         { ...about, reason: compiled.reason },
         'a rules document cannot be used: watchers are pending',
       );
-      return undefined;
+      return { rules: undefined, fault: compiled.reason };
     }
     for (const warning of compiled.warnings) this.options.log.warn({ ...about, warning }, 'a rules document is odd');
-    return compiled.rules;
+    return { rules: compiled.rules, fault: undefined };
   }
 
   private isOver(resource: Resource, circumstances: Circumstances): boolean {

@@ -117,7 +117,9 @@ export class Contents {
     const by = this.events.get(resource.key.event);
     if (!by || status !== 'active') return '';
     const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
-    return String(view === everything ? whole : seen(resource, by, whole, view === closed ? undefined : transformation));
+    return String(
+      view === everything ? whole : seen(resource, by, whole, view === closed ? undefined : transformation),
+    );
   }
 
   private madeBy(event: string): Made | undefined {
