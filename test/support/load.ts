@@ -103,6 +103,13 @@ export class Load {
     return this.#operations;
   }
 
+  /** ms from a request to its answer, the longest since the last time this was asked. */
+  takeSlowest(): number {
+    const slowest = Math.ceil(this.#slowest);
+    this.#slowest = 0;
+    return slowest;
+  }
+
   get faults(): readonly string[] {
     return this.#faults;
   }

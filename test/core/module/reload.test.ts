@@ -7,7 +7,6 @@ import { openMemoryDatabase } from '../../../core/db/memory';
 import type { ModuleContext } from '../../../core/module/context';
 import { defineModule, type ModuleInstance } from '../../../core/module/define';
 import type { ScriptFunction } from '../../../core/module/function';
-import { Gate } from '../../../core/module/gate';
 import { databaseDrivers, extensionPoint } from '../../../core/module/points';
 import type { Planned } from '../../../core/module/running';
 import { openHost, type TestHost } from '../../support/modules';
@@ -37,52 +36,6 @@ const fn = (call: (...args: unknown[]) => unknown, waits = true): ScriptFunction
 
 const call = ({ host }: TestHost, name = 'say') => host.functions.get('small')?.[name]?.call();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-test('a gate lets calls pass, makes them wait while it is closed, and closes when nobody is inside', async () => {
-  const gate = new Gate();
-  let finish = (_: string) => {};
-  const inside = gate.pass(
-    () =>
-      new Promise<string>((resolve) => {
-        finish = resolve;
-      }),
-  );
-  let closed = false;
-  const closing = gate.close(1000, 'it').then(() => {
-    closed = true;
-  });
-  const waiting = gate.pass(() => 'second');
-  await turn();
-  assert.deepEqual([closed, gate.waiting], [false, 1]);
-  finish('first');
-  await closing;
-  assert.equal(await inside, 'first');
-  gate.open();
-  assert.equal(await waiting, 'second');
-  assert.equal(
-    gate.pass(() => 'at once'),
-    'at once',
-  );
-  await assert.rejects(async () => gate.pass(() => Promise.reject(new Error('no'))), /no/);
-  await gate.close(10, 'it');
-});
-
-test('a gate that cannot be closed in time opens again', async () => {
-  const gate = new Gate();
-  let finish = (_: string) => {};
-  void gate.pass(
-    () =>
-      new Promise<string>((resolve) => {
-        finish = resolve;
-      }),
-  );
-  await assert.rejects(gate.close(5, 'slow'), { message: '1 calls of slow have not finished within 0.005 s' });
-  assert.equal(
-    gate.pass(() => 'open'),
-    'open',
-  );
-  finish('');
-});
 
 test('calls in flight finish on the old module, those that come meanwhile are answered by the new one, once each', async () => {
   const test = openHost();

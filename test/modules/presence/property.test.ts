@@ -87,14 +87,12 @@ class World {
         engine.answering = false;
         return;
       case 'refreshAll':
-        // It rejects when the database is away, as it should.
         await Promise.resolve(engine.functions.pres_refresh_watchers?.call(key.uri, 'presence', 1)).catch(() => {});
         return;
       case 'restart':
         await engine.quiet();
         return this.restart();
       case 'reload':
-        // With NOTIFYs in flight, changes that could not be stored, timers: nothing may be lost, and no number left out.
         return engine.reload();
       case 'crash':
         return this.crash(action.after);
