@@ -4,6 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { composeDialogInfo } from '../../../modules/presence_dialoginfo/compose';
 import { readDialogInfo } from '../../../modules/presence_dialoginfo/document';
+import { broken } from '../../support/broken';
 import { published } from '../presence_xml/pidf';
 import { alice, compose, dialog, dialogInfo, fixture, fixtureNames, lamp, namespace, see } from './dialogs';
 
@@ -83,21 +84,8 @@ test('with force_single_dialog there is one dialog when there is any, and none m
 });
 
 test('broken bytes are refused with a reason or composed, and never throw', () => {
-  const originals = fixtureNames.map(fixture);
-  const change = fc.record({
-    at: fc.nat(),
-    drop: fc.nat(8),
-    insert: fc.uint8Array({ maxLength: 4 }),
-    copy: fc.nat(200),
-  });
   fc.assert(
-    fc.property(fc.nat(), fc.array(change, { minLength: 1, maxLength: 6 }), (which, changes) => {
-      let body = originals[which % originals.length] ?? Buffer.alloc(0);
-      for (const { at, drop, insert, copy } of changes) {
-        const place = at % (body.length + 1);
-        const again = copy < 20 ? body.subarray(place, place + copy) : Buffer.alloc(0);
-        body = Buffer.concat([body.subarray(0, place), insert, again, body.subarray(place + drop)]);
-      }
+    fc.property(broken(fixtureNames.map(fixture)), (body) => {
       const info = readDialogInfo(body);
       if (!info.ok) assert.match(info.reason, /^[\x20-\x7e]{1,100}$/);
       const composed = compose([fixture('sofia-trying'), body]);

@@ -12,6 +12,7 @@ import { compileRules } from '../../../../modules/presence_xml/rules/compile';
 import { maxDocument } from '../../../../modules/presence_xml/rules/document';
 import { transformPidf } from '../../../../modules/presence_xml/rules/transform';
 import { handlings } from '../../../../modules/presence_xml/rules/transformations';
+import { broken } from '../../../support/broken';
 import { filesBelow, root } from '../../../support/tree';
 import { alice, published } from '../pidf';
 import { fullDocument, grants, publication, type Secret, visible } from './secrets';
@@ -127,20 +128,8 @@ const documents = filesBelow('test/modules/presence/rules', /\.yaml$/)
   .flatMap(({ rules }) => (rules === undefined ? [] : [rules.startsWith('<rule ') ? wrap(rules) : Buffer.from(rules)]));
 
 test('broken bytes compile or are refused with a place and a reason, and never throw', () => {
-  const change = fc.record({
-    at: fc.nat(),
-    drop: fc.nat(8),
-    insert: fc.uint8Array({ maxLength: 4 }),
-    copy: fc.nat(200),
-  });
   fc.assert(
-    fc.property(fc.nat(), fc.array(change, { minLength: 1, maxLength: 4 }), fc.string(), (which, changes, who) => {
-      let body = documents[which % documents.length] ?? Buffer.alloc(0);
-      for (const { at, drop, insert, copy } of changes) {
-        const place = at % (body.length + 1);
-        const again = copy < 20 ? body.subarray(place, place + copy) : Buffer.alloc(0);
-        body = Buffer.concat([body.subarray(0, place), insert, again, body.subarray(place + drop)]);
-      }
+    fc.property(broken(documents, 4), fc.string(), (body, who) => {
       const result = compileRules(body);
       if (!result.ok) assert.match(result.reason, /^\d+:\d+: [\x20-\x7e]{1,200}$/);
       else exercise(result.rules, result.warnings, who);
