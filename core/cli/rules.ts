@@ -17,7 +17,7 @@ export async function rules(args: readonly string[], terminal: Terminal): Promis
   if (file === undefined || extra !== undefined) {
     throw new RollcallError('which document? One file, please', { hint: 'For example: rollcall rules rules.xml' });
   }
-  const document = readFileSync(file, 'utf8');
+  const document = readDocument(file);
   const checked = await inspectModule(reader, new ModuleLoader([]), [], async ({ host }) => {
     try {
       return await host.commands().get(`${reader}.rules`)?.run([document]);
@@ -32,4 +32,12 @@ export async function rules(args: readonly string[], terminal: Terminal): Promis
   for (const sentence of sentences) terminal.out(sentence);
   if (sentences.length === 0) terminal.out('no rules: everybody is refused');
   return 0;
+}
+
+function readDocument(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new RollcallError(`${file} cannot be read: ${(error as Error).message}`);
+  }
 }
