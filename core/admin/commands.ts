@@ -11,6 +11,7 @@ import type { Planned } from '../module/running';
 import { reloadConfig, reloadScript } from './config';
 import { findLoaded, loadModule, reloadModule, setParameter, unloadModule } from './modules';
 import type { Running } from './running';
+import { trace } from './trace';
 
 export class Commands {
   readonly #running: Running;
@@ -129,6 +130,14 @@ export class Commands {
               setParameter(running, name, parameter, value);
               return { module: name, parameter };
             }),
+        },
+      ],
+      [
+        'trace',
+        {
+          summary: 'Shows messages as they come and leave, until Ctrl-C.',
+          args: [{ name: 'target', optional: true, doc: 'sip:user@host, a Call-ID, an address; all when left out' }],
+          run: ([target], call) => trace(running, target, call),
         },
       ],
       [

@@ -6,7 +6,7 @@ import { parseMessage } from '../message';
 import { ByteQueue } from './bytes';
 import type { Connection } from './connections';
 import { type Endpoint, flowKey, type Protocol, withoutZone } from './flow';
-import type { Received, TransportHost } from './protocol';
+import { type Received, show, type TransportHost } from './protocol';
 
 /** How long what is under way may still go out after the peer has closed its side or we have refused to go on, ms. */
 const lingerMs = 2000;
@@ -75,6 +75,7 @@ export class StreamConnection implements Connection {
       return;
     }
     this.#host.counters.sent++;
+    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, this.protocol, this.remote, bytes);
     this.#lastUsed = this.#host.wheel.now();
     this.#socket.write(bytes, (error) => {
       if (error) this.#failed(error, onError);

@@ -7,11 +7,11 @@ import { type Backlog, BacklogTable } from './backlog';
 import { ConnectionTable } from './connections';
 import { type Endpoint, type Flow, hostPort, type Protocol, parseFlowKey, withoutZone } from './flow';
 import { defaultTransportLimits, type TransportLimits } from './limits';
-import type { ListenPoint, Received, Transport, TransportCounters, TransportHost } from './protocol';
+import type { ListenPoint, Onlooker, Received, Transport, TransportCounters, TransportHost } from './protocol';
 import { TcpTransport } from './tcp';
 import { UdpTransport } from './udp';
 
-export type { ListenPoint, Received, TransportCounters } from './protocol';
+export type { ListenPoint, Onlooker, Received, TransportCounters } from './protocol';
 
 export interface TransportOptions {
   readonly log: Logger;
@@ -42,6 +42,7 @@ export class TransportLayer {
   readonly #sentBy = new Set<string>();
   /** The same by the local endpoint of a flow, which flows of one socket share. */
   readonly #sentByOf = new WeakMap<Endpoint, string>();
+  readonly #onlookers = new Set<Onlooker>();
   #handler: (message: Received, flow: Flow) => void = () => {};
 
   constructor(options: TransportOptions) {
@@ -55,6 +56,7 @@ export class TransportLayer {
       limits,
       counters: this.#counters,
       connections: this.#connections,
+      onlookers: this.#onlookers,
       received: (message, flow) => this.#received(message, flow),
     };
     // A new protocol is a file beside tcp.ts and one line here.
@@ -180,13 +182,27 @@ export class TransportLayer {
     this.#connections.shut();
   }
 
+  /** Lets somebody see every message that comes or leaves, until the result is called. Keep-alives are not messages. */
+  watch(onlooker: Onlooker): () => void {
+    this.#onlookers.add(onlooker);
+    return () => this.#onlookers.delete(onlooker);
+  }
+
   #received(message: Received, flow: Flow): void {
+    if (this.#onlookers.size > 0) {
+      for (const see of this.#onlookers) see(false, flow.protocol, flow.remote, () => textOf(message));
+    }
     try {
       this.#handler(message, flow);
     } catch (error) {
       this.#log.error({ err: error, flow: flow.key }, 'handling a message failed');
     }
   }
+}
+
+function textOf(received: Received): string {
+  if (received.kind === 'bad') return `${received.replyTo?.head ?? ''}(it cannot be read: ${received.reason})`;
+  return received.message.head + received.message.body.toString('latin1');
 }
 
 const reasons: Readonly<Record<string, string>> = {

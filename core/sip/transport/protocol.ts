@@ -38,6 +38,14 @@ export interface TransportCounters {
   dropped: number;
 }
 
+/** Sees a message that comes or leaves. `text` makes its latin1 text. */
+export type Onlooker = (sent: boolean, protocol: Protocol, remote: Endpoint, text: () => string) => void;
+
+/** Shows a message that leaves. Who has nobody to show it to should not call this. */
+export function show(onlookers: ReadonlySet<Onlooker>, protocol: Protocol, remote: Endpoint, bytes: Buffer): void {
+  for (const see of onlookers) see(true, protocol, remote, () => bytes.toString('latin1'));
+}
+
 /** What the layer lends to its protocols. */
 export interface TransportHost {
   readonly log: Logger;
@@ -45,6 +53,8 @@ export interface TransportHost {
   readonly limits: TransportLimits;
   readonly counters: TransportCounters;
   readonly connections: ConnectionTable;
+  /** Told of every message that leaves; nobody most of the time. */
+  readonly onlookers: ReadonlySet<Onlooker>;
   /** Hands a message up. Never throws. */
   received(message: Received, flow: Flow): void;
 }

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { parseMessage } from '../message';
 import { isWildcard, LocalAddresses } from './addresses';
 import { type Endpoint, type Flow, flowKey, withoutZone } from './flow';
-import type { ListenPoint, Transport, TransportHost } from './protocol';
+import { type ListenPoint, show, type Transport, type TransportHost } from './protocol';
 
 /** libuv queues what the kernel does not take at once. How much of that is let grow, and how often it is looked at. */
 const maxQueuedBytes = 8 * 1024 * 1024;
@@ -123,6 +123,7 @@ class UdpPoint implements ListenPoint {
       return;
     }
     this.#host.counters.sent++;
+    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, 'udp', remote, bytes);
     try {
       // Without a callback Node keeps quiet about errors and makes no tick for them: the price of a reply.
       if (onError) {

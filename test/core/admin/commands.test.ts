@@ -112,6 +112,20 @@ test('a module is loaded and unloaded while the server runs, unless somebody nee
   assert.match((await ctl('load', 'rr')).err[0] ?? '', /rr is loaded already/);
 });
 
+test('trace shows what comes and leaves for one presentity, and nothing of others', async () => {
+  const terminal = new ScriptedTerminal();
+  const tracing = main(['ctl', '--socket', scratch.control, 'trace', 'sip:p0@localhost'], terminal);
+  const nobody = new ScriptedTerminal();
+  const other = main(['ctl', '--socket', scratch.control, 'trace', 'sip:p99@localhost'], nobody);
+  await terminal.until((line) => line.startsWith('PUBLISH sip:p0@localhost SIP/2.0'));
+  await terminal.until((line) => line.startsWith('SIP/2.0 200 OK'));
+  await terminal.until((line) => /^[\d:.]{12} to udp:127\.0\.0\.1:\d+$/.test(line));
+  terminal.interrupt();
+  nobody.interrupt();
+  assert.deepEqual(await Promise.all([tracing, other]), [0, 0]);
+  assert.deepEqual(nobody.lines, []);
+});
+
 test('publications and watchers are listed, a dialog is told in full, both can be ended by hand', async () => {
   const [publication] = (await json('presence.presentity_list', 'sip:p0@localhost')) as { etag: string }[];
   assert.ok(publication && publication.etag.length > 8);
