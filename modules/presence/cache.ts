@@ -6,6 +6,9 @@ import type { Resource } from './resource';
 export class ResourceCache {
   private young: Map<string, Resource>;
   private old: Map<string, Resource>;
+  /** Since the start. */
+  hits = 0;
+  misses = 0;
 
   /**
    * @param size how many resources are kept, roughly
@@ -30,12 +33,16 @@ export class ResourceCache {
 
   get(id: string): Resource | undefined {
     const found = this.young.get(id);
-    if (found) return found;
+    if (found) {
+      this.hits++;
+      return found;
+    }
     const aged = this.old.get(id);
     if (aged) {
+      this.hits++;
       this.old.delete(id);
       this.put(aged);
-    }
+    } else this.misses++;
     return aged;
   }
 
@@ -55,6 +62,11 @@ export class ResourceCache {
     if (this.peek(id) !== resource) return;
     this.young.delete(id);
     this.old.delete(id);
+  }
+
+  /** How many resources are in memory. */
+  get resources(): number {
+    return this.young.size + this.old.size;
   }
 
   /** All resources in memory. */

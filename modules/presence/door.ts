@@ -17,6 +17,8 @@ import type { Store } from './store/store';
 export interface Operation {
   readonly key: ResourceKey;
   readonly decide: Decide;
+  /** ms since 1970: when what asks for it came, for the metrics. */
+  readonly since?: number;
   /** What is in memory may be outdated: read the resource from the database first. */
   readonly fresh?: boolean;
   done(decision: Decision, resource: Resource): void;
@@ -53,7 +55,7 @@ interface DoorOptions {
   /** When permissions may change by time alone: unix seconds, or Infinity. */
   reviewAt(resource: Resource): number;
   /** Told after each commit, with what was changed and who is to be notified. */
-  onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void;
+  onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[], since: number): void;
 }
 
 /** A stored version that keeps moving under us: after so many attempts the request is refused. */
@@ -69,6 +71,8 @@ export class Door {
   private readonly stripes: Stripe[];
   private readonly around: Surroundings;
   private waiting = 0;
+  /** Requests that were decided anew, since the start. */
+  retries = 0;
   private idle: (() => void)[] = [];
   private working = 0;
 
@@ -81,6 +85,11 @@ export class Door {
       },
       token: () => random.token(),
     };
+  }
+
+  /** How many operations wait for their turn. */
+  get depth(): number {
+    return this.waiting;
   }
 
   submit(operation: Operation): void {
@@ -149,6 +158,7 @@ export class Door {
     const again: Operation[] = [];
     await Promise.all(resources.map((resource) => this.serve(resource, byResource.get(resource.key.id) ?? [], again)));
     if (again.length === 0) return;
+    this.retries += again.length;
     if (attempt < maxAttempts) return this.turn(again, attempt + 1);
     for (const operation of again)
       operation.failed(new DatabaseUnavailable('another node keeps changing this resource', 1));
@@ -203,7 +213,7 @@ export class Door {
     for (const { operation, decision } of draft.taken) this.finish(operation, decision, resource);
     if (draft.changes.length === 0 && draft.notices.length === 0) return;
     try {
-      this.options.onStored(resource, draft.changes, draft.notices);
+      this.options.onStored(resource, draft.changes, draft.notices, draft.taken[0]?.operation.since ?? this.around.now);
     } catch (error) {
       this.options.log.error({ err: error, resource: resource.key.id }, 'watchers could not be told of a change');
     }

@@ -81,6 +81,7 @@ export class Handlers {
     return new Promise((resolve, reject) => {
       this.presence.door.submit({
         key,
+        since: this.presence.now,
         decide,
         done: ({ answer }) => (answer ? resolve(answer) : reject(new Error('a request was decided without an answer'))),
         failed: reject,

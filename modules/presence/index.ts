@@ -1,12 +1,15 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
 import { defineModule, RollcallError } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
+import { Census } from './census';
 import { controlCommands } from './commands';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
 import { type Handover, handoverVersion } from './handover';
+import { Meter, measureParts } from './meter';
 import { params } from './params';
 import { Presence, type Settings, tickMs } from './presence';
+import { schemaOf } from './store/schema';
 
 const replyRoute = 'presence:notify-reply';
 
@@ -24,6 +27,7 @@ export default defineModule({
       );
     }
     const database = settings.dbUrl === undefined ? ctx.memoryDatabase() : await ctx.openDatabase(settings.dbUrl);
+    const meter = new Meter(ctx.clock, ctx.metrics);
     const presence = new Presence({
       settings,
       database,
@@ -34,16 +38,22 @@ export default defineModule({
       events: ctx.collect(eventPackages),
       watcherinfo: ctx.collect(watcherinfoFormats),
       rules: ctx.collect(ruleFormats),
+      meter,
       replied: (input) => {
+        meter.notified(input);
         if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, input);
       },
       handover,
     });
     await presence.store.prepare();
+    measureParts(ctx.metrics, presence);
+    const census = new Census(database, schemaOf(settings), ctx.clock);
+    census.measure(ctx.metrics);
     ctx.whenListening(() => {
       presence.start();
       ctx.every(tickMs, () => presence.tick());
       ctx.every(1000, () => presence.housekeeping());
+      ctx.every(1000, () => census.tick());
       return presence.housekeeping();
     });
     ctx.whenStopping(() => presence.stop());

@@ -20,6 +20,7 @@ import { dropSubscription, notifyAgain } from './decide/subscribe';
 import { Door } from './door';
 import { Expiry } from './expiry';
 import type { Followup, Handover } from './handover';
+import type { Meter } from './meter';
 import { Notifier } from './notify/notifier';
 import type { params } from './params';
 import { Permissions } from './permission';
@@ -41,6 +42,7 @@ export interface EngineOptions {
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
   readonly rules: ReadonlyMap<string, RuleFormat>;
   readonly replied: ((input: EventRouteInput) => void) | undefined;
+  readonly meter?: Meter;
   /** What an earlier life of the module has left. */
   readonly handover?: Handover | undefined;
 }
@@ -65,7 +67,7 @@ export class Presence {
   /** Brings running subscriptions to what the presentity allows now. */
   readonly applyPermissions: Decide;
   private readonly settling: Settling;
-  private readonly cache: ResourceCache;
+  readonly cache: ResourceCache;
   /** Follow-ups that could not be stored and wait for their next attempt; while handing over, those that wait for the next life. */
   private readonly postponed = new Map<Followup, WheelTimer | undefined>();
   /** What of an earlier life is to be taken up at the start. */
@@ -110,6 +112,7 @@ export class Presence {
       permission: (resource, watcher) => this.permissions.of(resource, watcher, false),
       follow: (up) => this.follow(up),
       onQuiet: (key) => {
+        options.meter?.quiet(key.id);
         if (cache.peek(key.id)) this.settling.note(key);
         else this.notifier.forget(key);
       },
@@ -138,9 +141,10 @@ export class Presence {
       before: (resource) => this.notifier.contents.remember(resource),
       reviewAt: (resource) =>
         resource.subscriptions.size > 0 ? this.permissions.nextChange(resource) : Number.POSITIVE_INFINITY,
-      onStored: (resource, changes, notices) => {
+      onStored: (resource, changes, notices, since) => {
         this.expiry.schedule(resource.key, resource.dueAt);
         this.notifier.stored(resource, changes, notices);
+        options.meter?.told(resource.key, changes, since, this.notifier);
       },
     });
     const schedule = handover?.schedule;
@@ -234,9 +238,7 @@ export class Presence {
   async stop(): Promise<void> {
     await this.door.settled();
     const deadline = this.options.clock.now() + partingMs;
-    while (this.notifier.underWay > 0 && this.options.clock.now() < deadline) {
-      await pause(20);
-    }
+    while (this.notifier.underWay > 0 && this.options.clock.now() < deadline) await pause(20);
     await this.door.settled();
     if (this.resumed) await this.settling.flush();
     this.state = 'stopped';

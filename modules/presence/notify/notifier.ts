@@ -21,7 +21,7 @@ import { type Lines, Traffic } from './traffic';
 export class Notifier {
   private readonly traffic: Traffic;
   readonly contents: Contents;
-  private readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
+  readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
   /** Stands for this notifier in what it prepares. */
   private readonly self = {};
   private parked = false;

@@ -8,6 +8,7 @@ const breath = 64;
 export class Outbox<Owner, Item> {
   private readonly waiting = new Map<Owner, { items: Item[]; next: number }>();
   private running = false;
+  private count = 0;
 
   constructor(private readonly send: (item: Item) => void) {}
 
@@ -15,7 +16,13 @@ export class Outbox<Owner, Item> {
     return this.waiting.size === 0;
   }
 
+  /** How many items wait. */
+  get size(): number {
+    return this.count;
+  }
+
   add(owner: Owner, item: Item): void {
+    this.count++;
     const line = this.waiting.get(owner);
     if (line) {
       line.items.push(item);
@@ -37,6 +44,7 @@ export class Outbox<Owner, Item> {
       for (const [owner, line] of this.waiting) {
         for (let n = 0; n < turn && left > 0 && line.next < line.items.length; n++, left--) {
           const item = line.items[line.next++];
+          this.count--;
           if (item !== undefined) this.send(item);
         }
         this.waiting.delete(owner);

@@ -1,0 +1,97 @@
+// Owns the counting of what is stored, for the metrics: in pages and seldom, so that a large database is no burden.
+import type { Clock, Database, Metrics, Row, Sample, Table } from '../../core/api';
+import type { Schema } from './store/schema';
+
+/** Records read at a time; more when so many end in one second. */
+const page = 5000;
+const largestPage = 320_000;
+/** A count is made when somebody reads the metrics, but not before so many ms, and fifty times what the last one took. */
+const rest = 10_000;
+const restFactor = 50;
+/** Kamailio's numbers in `active_watchers.status`. */
+const states = new Map<unknown, string>([
+  [1, 'active'],
+  [2, 'pending'],
+  [4, 'waiting'],
+]);
+
+export class Census {
+  private publications: readonly Sample[] = [];
+  private subscriptions: readonly Sample[] = [];
+  private wanted = true;
+  private counting = false;
+  /** ms since 1970 */
+  private notBefore = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly schema: Schema,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Registers the counts. They are those of the last count, which reading them asks for. */
+  measure(metrics: Metrics): void {
+    metrics.observed(
+      { name: 'publications', help: 'Publications that are alive.', labels: ['event'], type: 'gauge' },
+      () => this.ask(this.publications),
+    );
+    metrics.observed(
+      { name: 'subscriptions', help: 'Subscriptions that are alive.', labels: ['event', 'state'], type: 'gauge' },
+      () => this.ask(this.subscriptions),
+    );
+  }
+
+  /** To be called each second. @throws DatabaseUnavailable; it is tried again */
+  async tick(): Promise<void> {
+    const began = this.clock.now();
+    if (!this.wanted || this.counting || began < this.notBefore) return;
+    this.counting = true;
+    try {
+      const { presentity, activeWatchers } = this.schema;
+      this.publications = await this.count(presentity, ['event'], ([event]) => [String(event)]);
+      this.subscriptions = await this.count(activeWatchers, ['event', 'status'], ([event, status]) => [
+        String(event),
+        states.get(status) ?? 'terminated',
+      ]);
+      this.wanted = false;
+    } finally {
+      this.counting = false;
+      const now = this.clock.now();
+      this.notBefore = now + Math.max(rest, restFactor * (now - began));
+    }
+  }
+
+  private ask(samples: readonly Sample[]): readonly Sample[] {
+    this.wanted = true;
+    return samples;
+  }
+
+  /** Counts the records that have not ended, a page after the other in the order of their end. */
+  private async count(table: Table, columns: readonly string[], labelsOf: (row: Row) => string[]): Promise<Sample[]> {
+    const counts = new Map<string, { labels: string[]; value: number }>();
+    let after = Math.floor(this.clock.now() / 1000);
+    let limit = page;
+    for (;;) {
+      const where = { expires: { above: after } };
+      const [rows = []] = await this.database.select([
+        { table, where, orderBy: 'expires', limit, columns: ['expires', ...columns] },
+      ]);
+      const last = Number(rows.at(-1)?.[0]);
+      // Of the last second of a full page there may be more: it is the first of the next one.
+      const complete = rows.length < limit || limit >= largestPage;
+      const counted = complete ? rows : rows.filter(([expires]) => Number(expires) < last);
+      for (const [, ...row] of counted) {
+        const labels = labelsOf(row);
+        const key = labels.join(' ');
+        const known = counts.get(key);
+        if (known) known.value++;
+        else counts.set(key, { labels, value: 1 });
+      }
+      if (rows.length < limit) return [...counts.values()];
+      if (complete || counted.length > 0) limit = page;
+      else limit *= 4;
+      if (complete) after = last;
+      else if (counted.length > 0) after = last - 1;
+    }
+  }
+}
