@@ -4,13 +4,14 @@ import { Load } from '../test/support/load';
 
 const rounds = Number(process.argv[2] ?? 100);
 const rate = Number(process.argv[3] ?? 3000);
+const db = process.argv[4] === 'memory' ? 'memory' : 'sqlite';
 /** ms of load before the first reload, for comparison. */
 const quiet = 5000;
 
 async function run(): Promise<void> {
   const checkout = new Checkout();
   try {
-    await checkout.serve({ db: 'sqlite', core: patient });
+    await checkout.serve({ db, core: patient });
     const load = new Load({ port: checkout.port, presentities: 200, watchers: 3, rate });
     await load.start();
     const modules = ((await checkout.ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
@@ -37,6 +38,10 @@ async function run(): Promise<void> {
     console.log(
       `${Math.round(operations / seconds)} operations/s, ${notifies} NOTIFYs, ${retransmitted} requests sent again`,
     );
+    for (const module of modules) {
+      const own = pauses.filter((each) => each.module === module).map(({ pause }) => pause);
+      console.log(`  ${module.padEnd(24)} median ${own[own.length >> 1]} ms, longest ${own[0]} ms`);
+    }
     console.log(
       `longest pause ${pauses[0]?.pause} ms (${pauses[0]?.module}), median ${pauses[pauses.length >> 1]?.pause} ms`,
     );

@@ -79,7 +79,7 @@ export class Load {
     this.#timer = setInterval(() => this.#resend(), 50);
     const ready: Promise<void>[] = [];
     for (let i = 0; i < this.#spec.presentities; i++) {
-      ready.push(new Promise((resolve) => this.#loops.push(this.#run(`p${i}`, resolve))));
+      ready.push(new Promise((resolve) => this.#loops.push(this.#run(i, resolve))));
     }
     await Promise.all(ready);
   }
@@ -119,7 +119,8 @@ export class Load {
     return headerOf(this.#lastNotify, name);
   }
 
-  async #run(user: string, ready: () => void): Promise<void> {
+  async #run(number: number, ready: () => void): Promise<void> {
+    const user = `p${number}`;
     const dialogs: Dialog[] = [];
     for (let i = 0; i < this.#spec.watchers; i++) {
       const dialog = { callId: `${user}-w${i}-${process.pid}`, toTag: '', cseq: 0, notified: 0, seen: '' };
@@ -130,6 +131,8 @@ export class Load {
     let etag = await this.#publish(user, undefined, `${user}=0`);
     ready();
     const pause = this.#spec.rate === undefined ? 0 : (1000 * this.#spec.presentities) / this.#spec.rate;
+    // One after the other, not all in one moment.
+    await sleep((pause * number) / this.#spec.presentities);
     for (let turn = 1; !this.#stopping && this.#faults.length === 0; turn++) {
       const began = performance.now();
       const dialog = dialogs[turn % dialogs.length];
@@ -148,7 +151,7 @@ export class Load {
         }
       }
       const rest = pause - (performance.now() - began);
-      if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+      if (rest > 0) await sleep(rest);
       if (etag === undefined) return;
     }
   }
@@ -270,6 +273,10 @@ export class Load {
     if (note !== undefined) dialog.seen = note;
     this.#look();
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function headerOf(text: string, name: string): string {
