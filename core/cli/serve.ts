@@ -7,6 +7,7 @@ import { type RunningServer, startServer } from '../server';
 import type { Terminal } from './client-target';
 import { configArguments } from './command';
 import { inspect } from './inspect';
+import { tellSupervisor } from './supervisor';
 
 export const serveUsage = `rollcall serve -f FILE     serve a config file in the foreground
 
@@ -27,10 +28,13 @@ export async function serve(args: readonly string[], terminal: Terminal): Promis
   const points = server.points.map((point) => formatListen(point));
   terminal.err(`rollcall: ready, listening on ${points.join(' ')}`);
   for (const line of howToTry(server)) terminal.err(line);
+  const log = server.logging.named('core');
   // What came of it is in the log.
   process.on('SIGHUP', () => void server.commands.reload('config').catch(() => {}));
+  await tellSupervisor('READY=1', `listening on ${points.join(' ')}`, log);
   const signal = await stopRequested;
   terminal.err(`rollcall: ${signal}, stopping`);
+  await tellSupervisor('STOPPING=1', 'finishing what was accepted', log);
   await server.stop();
   terminal.err('rollcall: stopped');
   // Everything the server owns is closed. Should a module have left something open, the process ends all the same.
