@@ -131,12 +131,16 @@ export class Connections {
       'character_set_connection = utf8mb4',
       `collation_connection = ${flavour.collation}`,
       "sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'",
-      'autocommit = 1',
+      // Should a transaction vanish between two statements, the second must not store anything by itself.
+      `autocommit = ${role === 'write' ? 0 : 1}`,
       `innodb_lock_wait_timeout = ${lockTimeout}`,
     ];
-    // A read at a Galera node waits until that node has what the others had committed before.
-    const galera = (wsrep as readonly unknown[][])[0]?.[1] === 'ON';
-    if (galera && role === 'read') variables.push('wsrep_sync_wait = 1');
+    if ((wsrep as readonly unknown[][])[0]?.[1] === 'ON') {
+      // A Galera node that had to undo a transaction would repeat the one statement of our packet, outside of any transaction.
+      variables.push('wsrep_retry_autocommit = 0');
+      // And a read waits until the node has what the others had committed before.
+      if (role === 'read') variables.push('wsrep_sync_wait = 1');
+    }
     const level = role === 'read' ? 'REPEATABLE READ' : 'READ COMMITTED';
     await query([`SET SESSION ${variables.join(', SESSION ')}`, `SET SESSION TRANSACTION ISOLATION LEVEL ${level}`]);
     return { flavour, maxPacket: Number(maxPacket) };

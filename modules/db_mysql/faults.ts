@@ -58,8 +58,9 @@ const byNumber: ReadonlyMap<number, Fault> = new Map([
   ...[1022, 1048, 1062, 1136, 1138, 1153, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1586, 1690, 3819, 4025].map(
     (number) => [number, unsafe] as const,
   ),
-  // Deadlock (Galera: another node's change was certified first), lock wait time-out, changed since last read, KILL QUERY.
-  ...[1213, 1205, 1020, 1317].map((number) => [number, conflict] as const),
+  // Deadlock (Galera: another node's change was certified first), lock wait time-out, changed since last read, KILL QUERY, no such
+  // savepoint: the transaction was undone behind our back.
+  ...[1213, 1205, 1020, 1317, 1305].map((number) => [number, conflict] as const),
   // Shutdown, killed, aborted, idle too long.
   ...[1053, 1079, 1152, 1184, 1927, 3169, 4031].map((number) => [number, lost] as const),
   // Given up like a lost connection: behind a proxy the next one may lead to a server that can write.
@@ -99,10 +100,15 @@ export function faultOf(error: unknown): Fault {
   return { kind: 'later', text: 'it refuses' };
 }
 
-/** The server says that it has undone the transaction: no other answer to a COMMIT is as certain. */
-export function isDeadlock(error: unknown): boolean {
+/** The server says that it has undone the transaction, or does not know it any more: no other answer to a COMMIT is as certain. */
+export function isUndone(error: unknown): boolean {
   const { errno, sqlState } = fieldsOf(error);
-  return errno === 1213 || sqlState === '40001';
+  return errno === 1213 || errno === 1305 || sqlState === '40001';
+}
+
+/** Another node was quicker with the same table, column or version: what is left to do has to be looked at anew. */
+export function isOvertaken(error: unknown): boolean {
+  return isUndone(error) || [1050, 1060, 1061, 1062].includes(fieldsOf(error).errno ?? 0);
 }
 
 /** s after which trying again makes sense: a server that restarts takes a moment, a conflict does not. */

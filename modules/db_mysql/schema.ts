@@ -3,6 +3,7 @@ import { planTable, RollcallError, stepOf, type Table, type TablePlan, type Tabl
 import type { Session } from './connections';
 import { alterTableSql, createTableSql, indexesOf } from './dialect';
 import { findTables, type StoredTable } from './facts';
+import { isOvertaken } from './faults';
 import { literal } from './literal';
 
 /** As Kamailio's standard-create.sql has it. */
@@ -19,6 +20,10 @@ const versionTable: Table = {
 
 /** s that another node may take to make the tables. */
 const lockPatience = 30;
+/** On a Galera cluster that lock is each server's own: there a node that was overtaken looks again. */
+const maxAttempts = 10;
+/** ms before it does. */
+const pause = 200;
 
 export interface Prepared {
   readonly steps: readonly TableStep[];
@@ -39,9 +44,20 @@ export async function prepareTables(
 ): Promise<Prepared> {
   const first = await look(session, tables, where);
   if (first.plans.every(({ plan }) => plan.action === 'keep')) return finish(first);
-  const [missing] = first.plans.filter(({ plan }) => plan.action !== 'keep');
+  const missing = first.plans.find(({ plan }) => plan.action !== 'keep');
   if (!change && missing !== undefined) throw notAllowed(missing, where);
-  // Nodes that start together would make the tables together. MySQL ends this lock with the connection.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await makeTables(session, tables, where);
+    } catch (error) {
+      if (!isOvertaken(error) || attempt === maxAttempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
+
+async function makeTables(session: Session, tables: readonly Table[], where: string): Promise<Prepared> {
+  // Nodes that start together would make the tables together. The server ends this lock with the connection.
   await session.query([`DO GET_LOCK(${lockName}, ${lockPatience})`], 0);
   try {
     const { plans } = await look(session, tables, where);
@@ -77,6 +93,8 @@ async function look(session: Session, tables: readonly Table[], where: string): 
     if (found !== undefined) checkEngine(table, found, where);
     return { table, stored: found, plan: planStored(table, found, where) };
   });
+  // Looking at tables keeps others from changing them until the transaction ends.
+  await session.query(['COMMIT']);
   return { plans, stored };
 }
 

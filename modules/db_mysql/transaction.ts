@@ -1,13 +1,20 @@
-// Owns one transaction up to its COMMIT: the group written in one go in the hope that all guards hold, or with their versions read and locked.
+// Owns one transaction: the group written in one go in the hope that all guards hold, or with their versions read and locked.
 import { type Change, ConstraintViolated, type Guard, keyOf, type Result, type Table } from '../../core/api';
 import type { Answer, Session } from './connections';
-import { faultOf, violation } from './faults';
+import { faultOf, isUndone, violation } from './faults';
 import { canHope, GuardBook, guardName, hopefulOps } from './guards';
 import { type RowStatements, rowName } from './rows';
 import { type RowOp, Waves } from './waves';
 
+/** The COMMIT was sent, and whether it was done is not known. */
+export class OutcomeUnknown extends Error {}
+
 /** A row that was not there when it was looked for is there now: the transaction has to be undone. */
 export class Raced extends Error {}
+
+/** Set at the beginning and released at the end: so a transaction proves that it is still the same one. */
+const whole = 'whole_group';
+const begin: readonly string[] = ['START TRANSACTION', `SAVEPOINT ${whole}`];
 
 export class Transaction {
   readonly #session: Session;
@@ -29,7 +36,7 @@ export class Transaction {
   async hope(changes: readonly Change[]): Promise<boolean> {
     if (!canHope(changes, (table) => this.#statementsOf(table).shape)) return false;
     try {
-      await this.#write(hopefulOps(changes), ['START TRANSACTION']);
+      await this.#write(hopefulOps(changes), begin);
       return true;
     } catch (error) {
       if (error instanceof Raced || isChangeFault(error)) return false;
@@ -39,8 +46,19 @@ export class Transaction {
 
   /** Begins anew, and finds the outcome of every change. @throws Raced; what mysql2 throws */
   async play(changes: readonly Change[]): Promise<Result[]> {
-    await this.#session.query(['ROLLBACK', 'START TRANSACTION']);
+    await this.#session.query(['ROLLBACK', ...begin]);
     return this.#play(changes, new Set());
+  }
+
+  /** @throws what mysql2 throws when nothing is stored, OutcomeUnknown when that is not certain */
+  async commit(): Promise<void> {
+    try {
+      await this.#session.query([`RELEASE SAVEPOINT ${whole}`, 'COMMIT']);
+    } catch (error) {
+      // A Galera node answers so when another node's change was certified first.
+      if (isUndone(error)) throw error;
+      throw new OutcomeUnknown('', { cause: error });
+    }
   }
 
   async #play(changes: readonly Change[], poisoned: Set<string>): Promise<Result[]> {

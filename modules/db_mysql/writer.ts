@@ -1,9 +1,9 @@
 // Owns a group of changes on its way into the database: one transaction, committed once, tried again only where nothing can have been stored.
 import type { Change, Clock, Random, Result, Table } from '../../core/api';
-import type { Connections, Session } from './connections';
-import { faultOf, isDeadlock, unavailable } from './faults';
+import type { Connections } from './connections';
+import { faultOf, unavailable } from './faults';
 import type { RowStatements } from './rows';
-import { Raced, Transaction } from './transaction';
+import { OutcomeUnknown, Raced, Transaction } from './transaction';
 
 export interface WriterOptions {
   readonly connections: Connections;
@@ -24,9 +24,6 @@ const longestPause = 200;
 const maxLosses = 2;
 /** After a stale guard so many groups read their guards' versions first: where nodes compete, hope costs a transaction. */
 const carefulGroups = 16;
-
-/** The COMMIT was sent, and whether it was done is not known. */
-class OutcomeUnknown extends Error {}
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -59,8 +56,9 @@ export class Writer {
     const { connections, statementsOf, where } = this.#options;
     const session = await connections.acquire();
     try {
-      const results = await this.#write(new Transaction(session, statementsOf, where), changes);
-      await commit(session);
+      const transaction = new Transaction(session, statementsOf, where);
+      const results = await this.#write(transaction, changes);
+      await transaction.commit();
       session.release();
       return results;
     } catch (error) {
@@ -82,16 +80,5 @@ export class Writer {
     const most = Math.min(firstPause * 2 ** conflicts, longestPause);
     const fraction = Number.parseInt(this.#options.random.token().slice(0, 4), 32) / 32 ** 4;
     return new Promise((resolve) => setTimeout(resolve, most * fraction));
-  }
-}
-
-/** @throws what mysql2 throws when the server has undone the transaction, OutcomeUnknown when that is not certain */
-async function commit(session: Session): Promise<void> {
-  try {
-    await session.query(['COMMIT']);
-  } catch (error) {
-    // A Galera node answers so when another node's change was certified first.
-    if (isDeadlock(error)) throw error;
-    throw new OutcomeUnknown('', { cause: error });
   }
 }

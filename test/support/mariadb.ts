@@ -1,6 +1,6 @@
 // Owns MariaDB servers under test: a real mariadbd on a free loopback port with a folder of its own, durable, killable, gone at the end.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
@@ -11,6 +11,14 @@ export const mariadbMissing: string | false =
   spawnSync('mariadbd', ['--version'], { stdio: 'ignore' }).error === undefined
     ? false
     : 'mariadbd is not installed (Debian and Ubuntu have it as the package mariadb-server)';
+
+/** Whom mariadbd and its helpers run as when the tests run as root: the package makes this account. */
+const account = 'mysql';
+const isRoot = process.getuid?.() === 0;
+
+function accountNumber(which: '-u' | '-g'): number {
+  return Number(spawnSync('id', [which, account], { encoding: 'utf8' }).stdout);
+}
 
 const user = 'rollcall';
 /** With everything in it that a URL has to encode. */
@@ -132,6 +140,7 @@ export class Mariadb {
   }
 
   #install(): void {
+    if (isRoot) chownSync(this.folder, accountNumber('-u'), accountNumber('-g'));
     const made = spawnSync(
       'mariadb-install-db',
       [...this.#common(), '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
@@ -141,9 +150,9 @@ export class Mariadb {
   }
 
   #common(): string[] {
-    // A small log: the folder is made for each test file. mariadbd refuses to run as root unless it is told to.
+    // A small log: the folder is made for each test file.
     const options = ['--no-defaults', `--datadir=${join(this.folder, 'data')}`, '--innodb-log-file-size=16M'];
-    return process.getuid?.() === 0 ? [...options, '--user=root'] : options;
+    return isRoot ? [...options, `--user=${account}`] : options;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
