@@ -39,6 +39,30 @@ const sumEvery = 1000;
 interface Speaker {
   readonly logger: pino.Logger;
   readonly write: pino.LogFn;
+  readonly text: string;
+}
+
+/** Fields that are never written, should somebody log an object that has them. */
+const secrets = [
+  'password',
+  'token',
+  'secret',
+  'authorization',
+  '*.password',
+  '*.token',
+  '*.secret',
+  '*.authorization',
+];
+
+/**
+ * What is written of an error. A library adds whatever it likes to its errors, the statement with the values of a client among
+ * it: only what is known to be harmless passes.
+ */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return { type, message, stack, ...(code === undefined ? {} : { code }) };
 }
 
 /** Opens the log. The root line fields are `level`, `time`, `module`, `msg` and what the caller adds. */
@@ -47,21 +71,27 @@ export function createLogging(options: LoggingOptions): Logging {
     options.write === undefined ? pino.destination({ dest: 2, sync: false, maxLength: maxBuffered }) : undefined;
   const write = options.write ?? ((line: string) => stderr?.write(line));
   const repeats = new RepeatFilter<Speaker>(options.clock ?? systemClock);
+  const children = new Map<string, pino.Logger>();
+  /** The same the other way round. */
+  const names = new Map<object, string>();
   const sumUp = (everything = false) => {
-    for (const { text, who, repeated } of repeats.collect(everything)) {
-      who.write.call(who.logger, `${text} (repeated ${repeated} more ${repeated === 1 ? 'time' : 'times'})`);
+    for (const { who, repeated } of repeats.collect(everything)) {
+      who.write.call(who.logger, `${who.text} (repeated ${repeated} more ${repeated === 1 ? 'time' : 'times'})`);
     }
   };
   const root = pino(
     {
       level: options.level,
       base: null,
+      serializers: { err: errorFields },
+      redact: { paths: secrets, censor: 'hidden' },
       hooks: {
         logMethod(args: unknown[], method, level) {
           const text = typeof args[0] === 'string' ? args[0] : args[1];
           // Information is asked for; warnings and errors come as often as somebody outside likes.
           if (level >= warnLevel && typeof text === 'string') {
-            if (!repeats.admit(text, { logger: this, write: method })) return;
+            const key = `${names.get(this) ?? ''} ${text}`;
+            if (!repeats.admit(key, { logger: this, write: method, text })) return;
           }
           method.apply(this, args as Parameters<typeof method>);
         },
@@ -70,13 +100,13 @@ export function createLogging(options: LoggingOptions): Logging {
     { write: options.format === 'json' ? write : formatted(write) },
   );
   const timer = setInterval(sumUp, sumEvery).unref();
-  const children = new Map<string, pino.Logger>();
   return {
     named(name) {
       const known = children.get(name);
       if (known !== undefined) return known;
       const child = root.child({ module: name });
       children.set(name, child);
+      names.set(child, name);
       return child;
     },
     get levels() {

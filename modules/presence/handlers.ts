@@ -98,6 +98,10 @@ export class Handlers {
     }
     const { status, reason, headers, toTag } = answer;
     req.reply(status, reason, { headers, ...(toTag === undefined ? {} : { toTag }) });
+    if (this.log.isLevelEnabled('debug')) {
+      const { method, uri, callId } = req.message;
+      this.log.debug({ callId, uri, status, reason }, `${method} answered`);
+    }
     return status < 300;
   }
 

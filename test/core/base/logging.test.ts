@@ -84,3 +84,33 @@ test('any number of different texts takes bounded memory, and none is lost', () 
   assert.equal(written, 10_000);
   assert.deepEqual(filter.collect(true), []);
 });
+
+test('two modules that say the same are counted each for itself', () => {
+  const { logging, lines } = open();
+  for (let i = 0; i < 5; i++) for (const name of ['presence', 'rls']) logging.named(name).warn('no database');
+  for (let i = 0; i < 2; i++) logging.named('rls').warn('no database');
+  logging.close();
+  assert.equal(lines.length, 11);
+  const { module, msg } = JSON.parse(lines.at(-1) ?? '');
+  assert.deepEqual([module, msg], ['rls', 'no database (repeated 2 more times)']);
+});
+
+test('secrets are not written, wherever they stand', () => {
+  const { logging, lines } = open();
+  logging.named('core').info({ token: 's3cret', request: { authorization: 's3cret', user: 'bob' } }, 'hello');
+  logging.close();
+  assert.doesNotMatch(lines.join(''), /s3cret/);
+  assert.match(lines.join(''), /bob/);
+});
+
+test('of an error its text, stack, code and causes are written, and nothing that a library hangs on it', () => {
+  const { logging, lines } = open();
+  const cause = Object.assign(new Error('connection refused'), { sql: 'INSERT s3cret' });
+  const error = Object.assign(new Error('no database', { cause }), { code: 'EDB', sql: 'INSERT s3cret' });
+  logging.named('core').error({ err: error }, 'failed');
+  logging.close();
+  const { err } = JSON.parse(lines[0] ?? '');
+  assert.deepEqual(Object.keys(err), ['type', 'message', 'stack', 'code']);
+  assert.equal(err.message, 'no database: connection refused');
+  assert.doesNotMatch(lines.join(''), /s3cret/);
+});
