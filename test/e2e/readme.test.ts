@@ -5,7 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { Command } from '../support/command';
 import { type Example, examples } from '../support/examples';
+import { freePort } from '../support/ports';
 import { RollcallProcess } from '../support/rollcall';
+import { type Reached, toControl, tryCurl, trySocat, words } from '../support/shell-lines';
 import { source } from '../support/tree';
 
 /** What differs each time: the time of day, the reader's name, and what is shown as `…`. */
@@ -20,18 +22,26 @@ function pattern(lines: readonly string[]): RegExp {
   return new RegExp(parts.join('\\n(?:.*\\n)*?'), 'm');
 }
 
-/** Splits a command line as a shell does, with double and single quotes. */
-function words(line: string): string[] {
-  return [...line.replace(/\s#.*$/, '').matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3] ?? '');
-}
-
 const all = examples();
 const inReadme = ({ file }: Example) => file === 'README.md';
 
 describe('the README against a live server', () => {
+  const token = 'a-token-for-the-tests';
   let server: RollcallProcess;
+  let reached: Reached;
   before(async () => {
-    server = await RollcallProcess.start({ db: 'sqlite', core: { log_level: 'error' } });
+    const http = await freePort();
+    server = await RollcallProcess.start({
+      db: 'sqlite',
+      core: { log_level: 'error' },
+      control: true,
+      loadmodule: ['xhttp'],
+      modparam: [
+        ['xhttp', 'listen', `127.0.0.1:${http}`],
+        ['xhttp', 'token', token],
+      ],
+    });
+    reached = { control: server.scratch.control, http, token };
   });
   after(() => server.stop());
 
@@ -57,13 +67,22 @@ describe('the README against a live server', () => {
     for (const command of running) assert.equal(await command.interrupt(), 0);
   });
 
+  const tried = (args: readonly string[]) => {
+    if (args[0] === 'serve') return ['check', ...args.slice(1)];
+    return args[0] === 'ctl' || args[0] === 'explain' ? toControl(args, reached) : [...args];
+  };
+
   for (const example of all.filter(({ language }) => language === 'sh')) {
     test(`${example.file}:${example.line}: each command exists and works`, async () => {
       for (const line of example.text.trim().split('\n')) {
         const [program, ...args] = words(line);
         if (program === 'bin/rollcall') {
-          const command = new Command(...(args[0] === 'serve' ? ['check', ...args.slice(1)] : args));
+          const command = new Command(...tried(args));
           assert.equal(await command.exit, 0, `${line}\n${command.output}`);
+        } else if (program === 'curl') {
+          await tryCurl(args, reached);
+        } else if (program === 'echo' && args[2] === 'socat') {
+          await trySocat(args[0] ?? '', reached);
         } else if (program === 'npm') {
           const { scripts } = JSON.parse(source('package.json')) as { scripts: object };
           const name = args[0] === 'run' ? args[1] : args[0];
