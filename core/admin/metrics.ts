@@ -101,11 +101,11 @@ function overloadMetrics(metrics: Metrics, { sip }: Running): void {
   metrics.observed(
     {
       name: 'overload_refusals_total',
-      help: 'Requests refused for overload, and those of them that got no answer.',
+      help: 'Requests answered 503 for overload.',
       labels: ['what'],
       type: 'counter',
     },
-    () => samples({ ...overload.refused, silent: overload.silent }),
+    () => samples(overload.refused),
   );
   const labels = ['socket'];
   const backlogs = (pick: 'bytes' | 'dropped') =>

@@ -158,7 +158,6 @@ export class TransactionLayer {
     }
     this.#load.request();
     const refusal = this.overload.refuses(request, this.#servers.working);
-    if (refusal === 'silence') return;
     if (!this.#onRequest || this.#servers.full || refusal !== undefined) {
       this.#refuse(request, flow, refusal ?? this.overload.retryAfter());
       return;

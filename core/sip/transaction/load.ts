@@ -12,7 +12,7 @@ const fullPart = 0.75;
 /** Looks while requests come, and rests when none do. */
 export class LoadWatch {
   readonly #wheel: TimerWheel;
-  readonly #transports: Pick<TransportLayer, 'backlogs'>;
+  readonly #transports: Pick<TransportLayer, 'backlogs' | 'squeeze'>;
   readonly #overload: Overload;
   readonly #log: Logger;
   #awake = false;
@@ -20,7 +20,7 @@ export class LoadWatch {
 
   constructor(options: {
     wheel: TimerWheel;
-    transports: Pick<TransportLayer, 'backlogs'>;
+    transports: Pick<TransportLayer, 'backlogs' | 'squeeze'>;
     overload: Overload;
     log: Logger;
   }) {
@@ -45,6 +45,8 @@ export class LoadWatch {
       const event = this.#overload.look({ delay: now - due, backlog: this.#backlog(), now });
       const { load, refused } = this.#overload;
       const seen = { lateMs: Math.round(load.delay), backlog: `${Math.round(load.backlog * 100)} %` };
+      // What waits longer than a moment was sent again by its client: while there is too much, less may wait.
+      if (event !== undefined) this.#transports.squeeze(event.kind === 'begun' ? this.#overload.limits.backlog : 0);
       if (event?.kind === 'begun')
         this.#log.warn({ ...seen, ...refused }, 'more requests than can be served: some get 503');
       if (event?.kind === 'over') this.#log.info({ requests: event.refused }, 'the overload is over');

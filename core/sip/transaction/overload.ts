@@ -29,9 +29,6 @@ export interface Load {
   readonly backlog: number;
 }
 
-/** Seconds for Retry-After of a 503; `silence`: no answer at all; undefined: it may come in. */
-export type Refusal = number | 'silence' | undefined;
-
 /**
  * `new` begins something. `known` carries something on, or ends it: refusing it would lose state that the client has, and make
  * it begin anew. `always` asks whether the server is alive.
@@ -57,19 +54,11 @@ export function refusedShare(load: number, importance: Importance): number {
 }
 
 /**
- * A server that reads more than it can even refuse would do nothing but refuse. So of what is unread a part is always served,
- * whatever the flood: at least so much of the new and of the known.
+ * What has been read cost something already, and a 503 costs a fifth of what an answer costs: a server that refuses all of it
+ * would do nothing else. So of what the loop and the buffers hold up at least this part is served; what cannot even be read then
+ * the kernel drops, at no cost, from a buffer that is kept small meanwhile.
  */
-const mostRefused = { new: 0.9, known: 0.5 };
-
-/**
- * A 503 costs a third of what a request costs, most of it in the kernel. When refusing cannot keep up with what comes, more and
- * more of the refusals are silence: nothing, from the bound of the backlog on, until everything at 1.3 of it, where a small buffer is
- * full and the kernel would drop them unread. Their clients send again, later each time (RFC 3261 §17.1.2.2).
- */
-export function silentShare(backlog: number): number {
-  return clamp((backlog - 1) / 0.3);
-}
+const mostRefused = { new: 0.6, known: 0.3 };
 
 /** ms without a refusal after which an overload counts as over. */
 const calmAfter = 5000;
@@ -84,15 +73,12 @@ export class Overload {
   limits: OverloadLimits;
   /** Requests refused since the start. */
   readonly refused = { new: 0, known: 0 };
-  /** Those of them that got no answer. */
-  silent = 0;
   #load: Load = { delay: 0, backlog: 0 };
   #previous: Load = { delay: 0, backlog: 0 };
   /** The part of `load` that is nearest to its bound. */
   #sampled = 0;
-  #silentShare = 0;
   /** Of each kind the thousandths of a request that are still to be refused: shares come out exact, without drawing lots. */
-  readonly #owed = { new: 0, known: 0, silence: 0 };
+  readonly #owed = { new: 0, known: 0 };
   #spread = 0;
   #refusedBefore = 0;
   /** How many had been refused when the overload began; undefined: there is none. */
@@ -124,7 +110,6 @@ export class Overload {
     // One long turn is a collection of garbage, one full buffer a burst. Two in a row are more than can be done.
     this.#load = { delay: Math.min(delay, before.delay), backlog: Math.min(backlog, before.backlog) };
     this.#sampled = Math.max(this.#load.backlog, part(this.#load.delay, this.limits.delay));
-    this.#silentShare = silentShare(this.#load.backlog);
     const total = this.refused.new + this.refused.known;
     if (total > this.#refusedBefore) {
       const begun = this.#since === undefined;
@@ -139,26 +124,18 @@ export class Overload {
     return { kind: 'over', refused };
   }
 
-  /** Judges a request that comes while `working` others are being worked on. */
-  refuses(request: SipRequest, working: number): Refusal {
+  /** Seconds for Retry-After when the request is to be refused; undefined when it may come in. @param working others at work */
+  refuses(request: SipRequest, working: number): number | undefined {
     const work = part(working, this.limits.working);
     if (work <= 0.5 && this.#sampled <= 0.5) return undefined;
     const importance = importanceOf(request);
     if (importance === 'always') return undefined;
     const bySample = Math.min(refusedShare(this.#sampled, importance), mostRefused[importance]);
-    if (!this.#takes(importance, Math.max(bySample, refusedShare(work, importance)))) return undefined;
+    this.#owed[importance] += Math.round(Math.max(bySample, refusedShare(work, importance)) * 1000);
+    if (this.#owed[importance] < 1000) return undefined;
+    this.#owed[importance] -= 1000;
     this.refused[importance]++;
-    if (!this.#takes('silence', this.#silentShare)) return this.retryAfter();
-    this.silent++;
-    return 'silence';
-  }
-
-  /** Whether this one is among the given share of all. */
-  #takes(what: Exclude<Importance, 'always'> | 'silence', share: number): boolean {
-    this.#owed[what] += Math.round(share * 1000);
-    if (this.#owed[what] < 1000) return false;
-    this.#owed[what] -= 1000;
-    return true;
+    return this.retryAfter();
   }
 
   /** Seconds, from half to one and a half times `retryAfter`. */

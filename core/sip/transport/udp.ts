@@ -139,6 +139,13 @@ class UdpPoint implements ListenPoint {
     }
   }
 
+  squeeze(bytes: number): void {
+    if (!this.open) return;
+    // The kernel grants twice what it is asked for (socket(7)), and counts what it adds to each datagram.
+    const wanted = bytes === 0 ? this.receiveBuffer : Math.min(bytes, this.receiveBuffer);
+    this.#socket.setRecvBufferSize(Math.ceil(wanted / 2));
+  }
+
   close(): Promise<void> {
     if (!this.open) return Promise.resolve();
     this.open = false;

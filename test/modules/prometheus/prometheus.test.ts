@@ -6,6 +6,7 @@ import { contentType, exposition } from '../../../modules/prometheus/text';
 import { httpRoutes } from '../../../modules/xhttp/api';
 import { RawPeer } from '../../support/raw-peer';
 import { startRollcall } from '../../support/rollcall';
+import { source } from '../../support/tree';
 import { pidf } from '../../support/wire';
 
 test('counters, gauges and histograms are written in the exposition format', async () => {
@@ -93,6 +94,28 @@ test('requests of a client are in the metrics of the server, and a reload takes 
     for (const line of expected) assert.ok(after.includes(`${line}\n`), line);
   } finally {
     peer.close();
+    await server.stop();
+  }
+});
+
+test('the dashboard and the manual name no metric that is not there, and the manual leaves none out', async () => {
+  const server = await startRollcall({ db: 'sqlite', loadmodule: ['xhttp', 'prometheus'] });
+  try {
+    const names = new Set(server.running.host.metrics.read().map(({ name }) => name));
+    const shown = source('etc/grafana.json').match(/rollcall_[a-z]+_\w+/g) ?? [];
+    const series = /_(bucket|sum|count)$/;
+    assert.deepEqual(
+      shown.filter((name) => !names.has(name) && !names.has(name.replace(series, ''))),
+      [],
+    );
+    const [, table = ''] = source('modules/prometheus/README.md').split('\n## Metrics\n');
+    const cells = table
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .flatMap((line) => (line.split('|')[1] ?? '').match(/`(\w+)`/g) ?? [])
+      .map((name) => `rollcall_${name.slice(1, -1)}`);
+    assert.deepEqual(cells.toSorted(), [...names].toSorted());
+  } finally {
     await server.stop();
   }
 });

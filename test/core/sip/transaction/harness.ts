@@ -55,6 +55,7 @@ class FakeTransports {
   readonly opened: FakeFlow[] = [];
   /** Bytes that wait in the kernel. */
   waiting = 0;
+  readonly squeezed: number[] = [];
 
   onMessage(handler: (received: Received, flow: Flow) => void): void {
     this.#handler = handler;
@@ -76,6 +77,9 @@ class FakeTransports {
   backlogs(): ReturnType<TransportLayer['backlogs']> {
     const point = { protocol: 'udp', address: '127.0.0.1', port: 5060, close: async () => {} } as const;
     return [{ point, backlog: { bytes: this.waiting, dropped: 0 }, receiveBuffer: 8 * 1024 * 1024 }];
+  }
+  squeeze(bytes: number): void {
+    this.squeezed.push(bytes);
   }
   receive(text: string, flow: Flow): void {
     const parsed = parseMessage(Buffer.from(text, 'latin1'));

@@ -19,12 +19,12 @@ describe('a server with more requests than it can serve', () => {
   it('answers new ones 503 with Retry-After before anybody works on them', () => {
     const h = loaded(full);
     for (let i = 0; i < 100; i++) h.receive(request(), h.flow);
-    assert.equal(h.flow.sent.length, 90);
+    assert.equal(h.flow.sent.length, 60);
     assert.equal(h.flow.last.status, 503);
     assert.match(h.flow.last.header('Retry-After') ?? '', /^([5-9]|1[0-5])$/);
     assert.ok(h.flow.last.tag('To'));
-    assert.equal(h.handled.length, 11, 'the one that came before the look, and a tenth');
-    assert.equal(h.layer.stats.working, 11);
+    assert.equal(h.handled.length, 41, 'the one that came before the look, and four in ten');
+    assert.equal(h.layer.stats.working, 41);
   });
 
   it('lets in what carries something on, and the question whether it lives', () => {
@@ -35,13 +35,22 @@ describe('a server with more requests than it can serve', () => {
     assert.equal(h.handled.length, 4);
   });
 
-  it('says nothing to a part of what it refuses when refusing cannot keep up, and answers OPTIONS all the same', () => {
+  it('refuses some of those as well at twice the bound, but not OPTIONS', () => {
     const h = loaded(2 * full);
     for (let i = 0; i < 100; i++) h.receive(request({ headers: ['SIP-If-Match: abc'] }), h.flow);
-    assert.equal(h.flow.sent.length, 0);
-    assert.equal(h.handled.length, 51);
+    assert.equal(h.flow.sent.length, 30);
     h.receive(request({ method: 'OPTIONS' }), h.flow);
     assert.equal(h.handled.at(-1)?.request.method, 'OPTIONS');
+  });
+
+  it('lets less wait in the kernel until it is over', () => {
+    const h = loaded(full);
+    for (let i = 0; i < 10; i++) h.receive(request(), h.flow);
+    h.clock.advance(20);
+    assert.deepEqual(h.transports.squeezed, [full]);
+    h.transports.waiting = 0;
+    h.clock.advance(6000);
+    assert.deepEqual(h.transports.squeezed, [full, 0]);
   });
 
   it('keeps nothing of what it refused: the same request sent again is judged anew', () => {
@@ -99,9 +108,9 @@ describe('a server with more requests than it can serve', () => {
     assert.deepEqual(
       [...h.layer.served.answers()],
       [
-        { method: 'PUBLISH', status: 503, count: 9 },
+        { method: 'PUBLISH', status: 503, count: 6 },
         { method: 'CANCEL', status: 481, count: 1 },
-        { method: 'other', status: 503, count: 9 },
+        { method: 'other', status: 503, count: 6 },
       ],
     );
   });
