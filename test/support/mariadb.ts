@@ -1,6 +1,6 @@
 // Owns MariaDB servers under test: a real mariadbd on a free loopback port with a folder of its own, durable, killable, gone at the end.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
@@ -42,10 +42,15 @@ export class Mariadb {
   /** A server with an empty data folder. @param settings further options of mariadbd */
   static async start(settings: readonly string[] = []): Promise<Mariadb> {
     const server = new Mariadb(await freePort(), settings);
-    server.#install();
-    await server.start();
-    await server.sql(`GRANT ALL ON *.* TO ${user}@'127.0.0.1' IDENTIFIED BY '${password}'`);
-    return server;
+    try {
+      server.#install();
+      await server.start();
+      await server.sql(`GRANT ALL ON *.* TO ${user}@'127.0.0.1' IDENTIFIED BY '${password}'`);
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   }
 
   /** A database of its own, and its URL. @param options what stands after `?` */
@@ -140,7 +145,11 @@ export class Mariadb {
   }
 
   #install(): void {
-    if (isRoot) chownSync(this.folder, accountNumber('-u'), accountNumber('-g'));
+    const temporary = join(this.folder, 'tmp');
+    mkdirSync(temporary);
+    if (isRoot) {
+      for (const path of [this.folder, temporary]) chownSync(path, accountNumber('-u'), accountNumber('-g'));
+    }
     const made = spawnSync(
       'mariadb-install-db',
       [...this.#common(), '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
@@ -150,8 +159,14 @@ export class Mariadb {
   }
 
   #common(): string[] {
-    // A small log: the folder is made for each test file.
-    const options = ['--no-defaults', `--datadir=${join(this.folder, 'data')}`, '--innodb-log-file-size=16M'];
+    const options = [
+      '--no-defaults',
+      `--datadir=${join(this.folder, 'data')}`,
+      // A server that starts removes the temporary tables it finds, those of other servers too.
+      `--tmpdir=${join(this.folder, 'tmp')}`,
+      // Small: the folder is made for each test file.
+      '--innodb-log-file-size=16M',
+    ];
     return isRoot ? [...options, `--user=${account}`] : options;
   }
 

@@ -75,6 +75,8 @@ describe('two nodes', { skip: mariadbMissing }, () => {
     const other = await mariadb().connect(name);
     // Heavier than ours, so that ours is the one that InnoDB undoes.
     await other.query("START TRANSACTION; UPDATE suite_items SET expires = expires + 1 WHERE owner <> 'a'");
+    const deadlocks = async () => Number((await mariadb().sql("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[0]?.[1]);
+    const before = await deadlocks();
     const change = guarded('alice', 0, 'x');
     const ours = node.commit({
       ...change,
@@ -83,8 +85,7 @@ describe('two nodes', { skip: mariadbMissing }, () => {
     const waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
     while ((await mariadb().sql(waiting)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     await other.query("UPDATE suite_items SET expires = expires + 1 WHERE owner = 'a'");
-    const [deadlocks] = await mariadb().sql("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'");
-    assert.equal(Number(deadlocks?.[1]), 1);
+    assert.equal(await deadlocks(), before + 1);
     await other.query('COMMIT');
     await other.end();
     assert.equal(await ours, 'committed');

@@ -1,6 +1,7 @@
 // Owns the proof that TLS to the server is encrypted, and that verify_ca and verify_identity refuse a server that proves nothing.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { RollcallError } from '../../../core/base/errors';
@@ -31,6 +32,8 @@ describe('TLS', { skip: mariadbMissing || (noOpenssl && 'openssl is not installe
     const files = ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)];
     const made = spawnSync('openssl', ['req', '-x509', ...options, ...names, ...files], { encoding: 'utf8' });
     assert.equal(made.status, 0, made.stderr);
+    // Read by mariadbd, which has an account of its own.
+    for (const readable of [folder, file(`${name}.key`)]) chmodSync(readable, 0o755);
   }
 
   function startWith(name: string): Promise<Mariadb> {
