@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { type Node, type Program, parse } from 'acorn';
 import { base, full, type RecursiveVisitors, simple } from 'acorn-walk';
-import { type Message, stop, transform } from 'esbuild';
+import { type Message, transform } from 'esbuild';
 import type { Place, Problem } from '../base/problem';
 import { instrument, instrumentName } from './instrument';
 import { checkLocalNames, type Importable, type Links, readLinks } from './link';
@@ -53,43 +53,29 @@ export async function compileFiles(
   const problems: Problem[] = [];
   const sources = new Map<string, SourceFile>();
   const main = displayName(path);
-  compiling++;
-  try {
-    const pending = [{ path, place: { file: main, line: 1, column: 1 } }];
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const name = displayName(next.path);
-      if (sources.has(name)) continue;
-      const source = await readSource(next.path, next.place, importable, problems);
-      if (source === undefined) continue;
-      sources.set(name, source);
-      for (const [specifier, node] of source.links.files) {
-        const found = resolveLocal(next.path, specifier);
-        const place = placeOf(source.origin, node);
-        if (found === undefined) problems.push({ ...place, message: `there is no file "${specifier}"` });
-        else {
-          source.imports.set(specifier, displayName(found));
-          pending.push({ path: found, place });
-        }
+  const pending = [{ path, place: { file: main, line: 1, column: 1 } }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const name = displayName(next.path);
+    if (sources.has(name)) continue;
+    const source = await readSource(next.path, next.place, importable, problems);
+    if (source === undefined) continue;
+    sources.set(name, source);
+    for (const [specifier, node] of source.links.files) {
+      const found = resolveLocal(next.path, specifier);
+      const place = placeOf(source.origin, node);
+      if (found === undefined) problems.push({ ...place, message: `there is no file "${specifier}"` });
+      else {
+        source.imports.set(specifier, displayName(found));
+        pending.push({ path: found, place });
       }
     }
-    for (const source of sources.values()) checkNames(source, sources, problems);
-    if (problems.length > 0) return { problems };
-    const positions = new Positions();
-    const files = new Map<string, CompiledFile>();
-    for (const source of sources.values()) files.set(source.name, await emit(source, positions));
-    return { files: { main, files, positions, uses: usesOf(sources.values()) }, problems };
-  } finally {
-    compiling--;
-    setTimeout(stopWhenIdle, idleTime).unref();
   }
-}
-
-/** esbuild keeps a process of its own. A server that has its script needs it no more; a reload soon after does, in ms. */
-const idleTime = 2000;
-let compiling = 0;
-
-function stopWhenIdle(): void {
-  if (compiling === 0) void stop();
+  for (const source of sources.values()) checkNames(source, sources, problems);
+  if (problems.length > 0) return { problems };
+  const positions = new Positions();
+  const files = new Map<string, CompiledFile>();
+  for (const source of sources.values()) files.set(source.name, await emit(source, positions));
+  return { files: { main, files, positions, uses: usesOf(sources.values()) }, problems };
 }
 
 async function readSource(
