@@ -51,6 +51,11 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 /** Runs the command line of this process and sets its exit code. */
 export function runProcess(): void {
   let interrupt: AbortController | undefined;
+  // A reader that has seen enough, such as `| head`, ends the command without a word, as it ends other programs.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   const terminal: Terminal = {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
