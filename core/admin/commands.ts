@@ -36,7 +36,11 @@ export class Commands {
 
   /** The core's and those of the modules loaded now. */
   get table(): CommandTable {
-    return new Map<string, ControlCommand>([...this.#own, ...this.#running.host.commands()]);
+    const modules = [...this.#running.host.commands()].map(([name, command]): [string, ControlCommand] => [
+      name,
+      { ...command, run: (args, { notify }) => command.run(args, notify) },
+    ]);
+    return new Map([...this.#own, ...modules]);
   }
 
   /** Takes up new code or settings: of a module by its name, of the `script`, of the `config`. What SIGHUP does is `config`. */

@@ -20,7 +20,10 @@ export async function rules(args: readonly string[], terminal: Terminal): Promis
   const document = readDocument(file);
   const checked = await inspectModule(reader, new ModuleLoader([]), [], async ({ host }) => {
     try {
-      return await host.commands().get(`${reader}.rules`)?.run([document]);
+      return await host
+        .commands()
+        .get(`${reader}.rules`)
+        ?.run([document], () => {});
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       const { hint } = error;

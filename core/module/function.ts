@@ -24,6 +24,9 @@ export interface ScriptFunction {
 export interface Command {
   readonly summary: string;
   readonly args: readonly { readonly name: string; readonly optional?: boolean; readonly doc?: string }[];
-  /** The result is sent as JSON. Throws RollcallError for what the operator can mend. */
-  run(args: readonly string[]): unknown;
+  /**
+   * The result is sent as JSON. Throws RollcallError for what the operator can mend.
+   * @param tell sends a value ahead of the result, to callers who take such
+   */
+  run(args: readonly string[], tell: (value: unknown) => void): unknown;
 }

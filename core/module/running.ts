@@ -62,7 +62,7 @@ export class RunningModule {
   commands(): [string, Command][] {
     return Object.entries(this.#life.instance.commands ?? {}).map(([name, command]) => [
       name,
-      { ...command, run: (args) => this.gate.pass(() => this.#life.instance.commands?.[name]?.run(args)) },
+      { ...command, run: (args, tell) => this.gate.pass(() => this.#life.instance.commands?.[name]?.run(args, tell)) },
     ]);
   }
 

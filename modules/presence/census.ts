@@ -1,10 +1,10 @@
 // Owns the counting of what is stored, for the metrics: in pages and seldom, so that a large database is no burden.
 import type { Clock, Database, Metrics, Row, Sample, Table } from '../../core/api';
+import { pagesOf } from './store/pages';
 import type { Schema } from './store/schema';
 
-/** Records read at a time; more when so many end in one second. */
+/** Records read at a time. */
 const page = 5000;
-const largestPage = 320_000;
 /** A count is made when somebody reads the metrics, but not before so many ms, and fifty times what the last one took. */
 const rest = 10_000;
 const restFactor = 50;
@@ -66,32 +66,19 @@ export class Census {
     return samples;
   }
 
-  /** Counts the records that have not ended, a page after the other in the order of their end. */
+  /** Counts the records that have not ended. */
   private async count(table: Table, columns: readonly string[], labelsOf: (row: Row) => string[]): Promise<Sample[]> {
     const counts = new Map<string, { labels: string[]; value: number }>();
-    let after = Math.floor(this.clock.now() / 1000);
-    let limit = page;
-    for (;;) {
-      const where = { expires: { above: after } };
-      const [rows = []] = await this.database.select([
-        { table, where, orderBy: 'expires', limit, columns: ['expires', ...columns] },
-      ]);
-      const last = Number(rows.at(-1)?.[0]);
-      // Of the last second of a full page there may be more: it is the first of the next one.
-      const complete = rows.length < limit || limit >= largestPage;
-      const counted = complete ? rows : rows.filter(([expires]) => Number(expires) < last);
-      for (const [, ...row] of counted) {
+    const after = Math.floor(this.clock.now() / 1000);
+    for await (const rows of pagesOf(this.database, { table, columns, after, page })) {
+      for (const [, ...row] of rows) {
         const labels = labelsOf(row);
         const key = labels.join(' ');
         const known = counts.get(key);
         if (known) known.value++;
         else counts.set(key, { labels, value: 1 });
       }
-      if (rows.length < limit) return [...counts.values()];
-      if (complete || counted.length > 0) limit = page;
-      else limit *= 4;
-      if (complete) after = last;
-      else if (counted.length > 0) after = last - 1;
     }
+    return [...counts.values()];
   }
 }

@@ -1,23 +1,26 @@
 // Owns the control commands of presence: what a presentity has, what a dialog is at, and what an operator may end by hand.
-import { type Command, RollcallError } from '../../core/api';
+import { type Command, type Database, RollcallError } from '../../core/api';
 import { isWatched } from './changes';
 import { endSubscription, removePublication } from './decide/operator';
 import { explainCommand } from './explain';
+import { listCommands } from './lists';
 import type { Presence } from './presence';
 import type { Resource, Subscription } from './resource';
 import { keyOf as namedKey, refreshTypes, refreshWatchers, through, updateWatchers } from './steer';
+import type { Schema } from './store/schema';
 
 const uri = { name: 'uri', doc: 'the presentity, sip:user@host' };
 const event = { name: 'event', doc: 'the event package, without .winfo' };
 const maybeEvent = { ...event, optional: true, doc: `${event.doc}; presence when left out` };
-const callId = { name: 'call_id', doc: 'the Call-ID of the dialog, as watcher_list shows it' };
+const callId = { name: 'call_id', doc: 'the Call-ID of the dialog, as `watchers` shows it' };
 
 /** The names that Kamailio has for RPC stay as they are there. */
-export function controlCommands(presence: Presence): Record<string, Command> {
+export function controlCommands(presence: Presence, database: Database, schema: Schema): Record<string, Command> {
   const keyOf = (of = '', name?: string) => namedKey(presence, of, name);
   const now = () => Math.floor(presence.now / 1000);
   return {
-    presentity_list: {
+    ...listCommands(database, schema, presence),
+    publications: {
       summary: 'Lists the publications of a presentity.',
       args: [uri, maybeEvent],
       run: ([of, name]) =>
@@ -32,7 +35,7 @@ export function controlCommands(presence: Presence): Record<string, Command> {
           })),
         ),
     },
-    watcher_list: {
+    watchers: {
       summary: 'Lists the subscriptions to a presentity, and who waits for its word.',
       args: [uri, maybeEvent],
       run: ([of, name]) => presence.door.look(keyOf(of, name), (resource) => watchers(presence, resource, now())),
@@ -61,7 +64,7 @@ export function controlCommands(presence: Presence): Record<string, Command> {
     },
     remove: {
       summary: 'Removes a publication, as if its time had come.',
-      args: [uri, { name: 'etag', doc: 'as presentity_list shows it' }, maybeEvent],
+      args: [uri, { name: 'etag', doc: 'as `publications` shows it' }, maybeEvent],
       run: async ([of, etag = '', name]) => {
         const key = keyOf(of, name);
         const isThere = await presence.door.look(key, (resource) => resource.publications.has(etag));

@@ -47,7 +47,8 @@ export default defineModule({
     });
     await presence.store.prepare();
     measureParts(ctx.metrics, presence);
-    const census = new Census(database, schemaOf(settings), ctx.clock);
+    const schema = schemaOf(settings);
+    const census = new Census(database, schema, ctx.clock);
     census.measure(ctx.metrics);
     ctx.whenListening(() => {
       presence.start();
@@ -59,7 +60,7 @@ export default defineModule({
     ctx.whenStopping(() => presence.stop());
     return {
       functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log)),
-      commands: controlCommands(presence),
+      commands: controlCommands(presence, database, schema),
       configure: (changed) => {
         check(changed);
         presence.settings = changed;

@@ -127,10 +127,15 @@ test('trace shows what comes and leaves for one presentity, and nothing of other
 });
 
 test('publications and watchers are listed, a dialog is told in full, both can be ended by hand', async () => {
-  const [publication] = (await json('presence.presentity_list', 'sip:p0@localhost')) as { etag: string }[];
+  const [publication] = (await json('presence.publications', 'sip:p0@localhost')) as { etag: string }[];
   assert.ok(publication && publication.etag.length > 8);
-  const list = (await json('presence.watcher_list', 'sip:p0@localhost')) as { watcher: string; call_id: string }[];
+  const list = (await json('presence.watchers', 'sip:p0@localhost')) as { watcher: string; call_id: string }[];
   assert.equal(list.length, 2);
+  const [known] = (await json('presence.presentity_list')) as { user: string; domain: string }[];
+  assert.deepEqual([known?.user, known?.domain], ['p0', 'localhost']);
+  const [header, ...rows] = (await ctl('presence.watcher_list', 'basic')).out;
+  assert.match(header ?? '', /^presentity_uri +watcher_username +watcher_domain +event +status +callid +expires$/);
+  assert.equal(rows.length, 2);
   const callId = list[1]?.call_id ?? '';
   const [dialog] = (await json('presence.dialog', 'sip:p0@localhost', callId)) as Record<string, unknown>[];
   assert.equal(dialog?.status, 'active');
@@ -145,11 +150,11 @@ test('publications and watchers are listed, a dialog is told in full, both can b
   await json('presence.cleanup');
   const report = await load.stop();
   assert.deepEqual(report.faults, []);
-  const [last] = (await json('presence.presentity_list', 'sip:p0@localhost')) as { etag: string }[];
+  const [last] = (await json('presence.publications', 'sip:p0@localhost')) as { etag: string }[];
   assert.deepEqual(await json('presence.remove', 'sip:p0@localhost', last?.etag ?? ''), { removed: last?.etag });
-  assert.deepEqual(await json('presence.presentity_list', 'sip:p0@localhost'), []);
+  assert.deepEqual(await json('presence.publications', 'sip:p0@localhost'), []);
   assert.deepEqual(await json('presence.terminate', 'sip:p0@localhost', callId), { terminated: 1 });
-  assert.equal(((await json('presence.watcher_list', 'sip:p0@localhost')) as unknown[]).length, 1);
+  assert.equal(((await json('presence.watchers', 'sip:p0@localhost')) as unknown[]).length, 1);
 });
 
 test('core settings that cannot change while it runs refuse the change by name', async () => {
