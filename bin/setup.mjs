@@ -122,6 +122,7 @@ async function installForTests() {
   const wanted = [
     { program: 'sipp', question: '-v', pack: 'sip-tester', without: 'SIPp: the tests in test/sipp' },
     { program: 'mariadbd', question: '--version', pack: 'mariadb-server', without: 'MariaDB: the tests of db_mysql' },
+    { program: 'gcc', question: '--version', pack: 'gcc libc6-dev', without: 'gcc: the benchmark’s smoke test' },
   ];
   const apt = spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).error === undefined;
   for (const { program, question, pack, without } of wanted) {
@@ -131,9 +132,14 @@ async function installForTests() {
   }
 }
 
-async function installPackage(name) {
+async function installPackage(names) {
   const install = () =>
-    attempt(`installing the package ${name}`, 'apt-get', ['install', '-y', '--no-install-recommends', name]);
+    attempt(`installing the package ${names}`, 'apt-get', [
+      'install',
+      '-y',
+      '--no-install-recommends',
+      ...names.split(' '),
+    ]);
   return (
     (await install()) || ((await attempt('reading the package lists', 'apt-get', ['update'])) && (await install()))
   );

@@ -194,6 +194,7 @@ test('with --test and no way to install a program it says which tests will be sk
     said,
     /^setup: without MariaDB: the tests of db_mysql will be skipped \(.* the package mariadb-server\)$/m,
   );
+  assert.match(said, /^setup: without gcc: .* will be skipped \(.* gcc libc6-dev\)$/m);
 });
 
 test('with --test what is missing is installed as root, after reading the package lists when these are missing', async () => {
@@ -213,6 +214,12 @@ echo "$1 $last" >> '${join(tree.folder, 'calls.log')}'
   );
   const { code, said } = await tree.run(['--test'], `${join(tree.folder, 'path')}:/nowhere`);
   assert.equal(code, 0);
-  assert.deepEqual(tree.calls(), ['install sip-tester', 'update', 'install sip-tester', 'install mariadb-server']);
+  assert.deepEqual(tree.calls(), [
+    'install sip-tester',
+    'update',
+    'install sip-tester',
+    'install mariadb-server',
+    'install libc6-dev',
+  ]);
   assert.doesNotMatch(said, /skipped/);
 });
