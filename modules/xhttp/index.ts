@@ -3,9 +3,10 @@ import { control, defineModule, health } from '../../core/api';
 import { isLoopback, parseAddress } from './address';
 import { httpRoutes } from './api';
 import { Guard } from './guard';
-import { Listener } from './listener';
 import { controlRoute, healthRoutes } from './own';
 import { params } from './params';
+import { openSite } from './site';
+import { type Handover, HttpSocket } from './socket';
 
 /** ms after which an address that could not be had is tried again. */
 const tryAgain = 2000;
@@ -14,7 +15,8 @@ export default defineModule({
   name: 'xhttp',
   summary: 'Serves HTTP: whether the server is ready, control commands with a token, and the routes of other modules.',
   params,
-  setup(ctx, { listen, token, maxBody, maxConnections }) {
+  stateVersion: 1,
+  async setup(ctx, { listen, token, maxBody, maxConnections }, saved) {
     for (const [key, route] of healthRoutes(() => ctx.use(health))) ctx.provide(httpRoutes, key, route);
     if (token !== undefined)
       ctx.provide(
@@ -22,37 +24,50 @@ export default defineModule({
         'POST /rpc',
         controlRoute(() => ctx.use(control)),
       );
+    const inherited = saved === undefined ? undefined : HttpSocket.takeOver(saved as Handover);
     const address = listen === undefined ? undefined : parseAddress(listen);
-    if (address === undefined || typeof address === 'string') return {};
+    if (address === undefined || typeof address === 'string') {
+      ctx.whenListening(() => inherited?.close());
+      return {};
+    }
     if (token === undefined && !isLoopback(address.address)) {
       ctx.log.warn({ listen }, 'no token is set: routes that ask for it are served to this machine only');
     }
-    const routes = ctx.collect(httpRoutes);
-    let listener: Listener | undefined;
-    let closed = false;
+    const site = await openSite({ routes: ctx.collect(httpRoutes), guard: new Guard(token), maxBody, log: ctx.log });
+    let socket: HttpSocket | undefined;
+    let ended = false;
     let complained = false;
+    const take = (opened: HttpSocket) => {
+      socket = opened;
+      opened.serve(site, maxConnections, ctx.log);
+    };
     const open = async () => {
-      const next = new Listener({ routes, guard: new Guard(token), maxBody, maxConnections, log: ctx.log });
       try {
-        const port = await next.open(address);
-        listener = next;
-        if (closed) return close();
-        ctx.log.info({ address: address.address, port }, 'HTTP is served');
+        const opened = await HttpSocket.open(address);
+        if (ended) return opened.close();
+        take(opened);
+        ctx.log.info({ address: address.address, port: opened.port }, 'HTTP is served');
       } catch (error) {
-        next.close();
-        if (closed) return;
+        if (ended) return;
         if (!complained) ctx.log.error({ err: error, listen }, 'HTTP cannot be served there; it is tried again');
         complained = true;
         ctx.after(tryAgain, open);
       }
     };
-    const close = () => {
-      closed = true;
-      listener?.close();
-      listener = undefined;
+    ctx.whenListening(() => {
+      if (inherited?.isAt(address)) return take(inherited);
+      inherited?.close();
+      return open();
+    });
+    ctx.whenStopping(() => {
+      ended = true;
+      socket?.close();
+    });
+    return {
+      save: () => {
+        ended = true;
+        return socket?.handover;
+      },
     };
-    ctx.whenListening(open);
-    ctx.whenStopping(close);
-    return { save: close };
   },
 });

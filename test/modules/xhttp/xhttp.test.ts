@@ -1,6 +1,6 @@
 // Checks xhttp over real sockets: its own routes, those of other modules, what is refused, and a reload.
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { afterEach, test } from 'node:test';
 import { MetricRegistry } from '../../../core/base/metrics';
 import type { RunningServer } from '../../../core/server';
@@ -26,11 +26,13 @@ interface Asking {
   path: string;
   headers?: Record<string, string>;
   body?: string;
+  /** A connection for each request when not given. */
+  agent?: Agent;
 }
 
-function ask(port: number, { method = 'GET', path, headers = {}, body }: Asking): Promise<Reply> {
+function ask(port: number, { method = 'GET', path, headers = {}, body, agent }: Asking): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const sent = request({ port, host: '127.0.0.1', method, path, headers, agent: false }, (reply) => {
+    const sent = request({ port, host: '127.0.0.1', method, path, headers, agent: agent ?? false }, (reply) => {
       let text = '';
       reply.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -132,16 +134,43 @@ test('a body beyond max_body is answered 413, a path that is none 400 or 404', a
   assert.ok([400, 404].includes((await ask(port, { path: '/%zz' })).status));
 });
 
-test('a reload opens the socket again at the same place, and what is offered there stays', async () => {
+test('a reload leaves the socket and its connections open, and what is offered there stays', async () => {
   const { running, port } = await open();
   provide(running, 'GET /hello', () => ({ status: 200, body: 'hello' }));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const sockets = new Set<unknown>();
+  agent.on('free', (socket) => sockets.add(socket));
+  const xhttp = () => {
+    const planned = running.host.modules.find(({ definition }) => definition.name === 'xhttp');
+    assert.ok(planned);
+    return planned;
+  };
+  for (let i = 0; i < 3; i++) {
+    const before = ask(port, { path: '/readyz', agent });
+    const exchanged = running.host.exchange(xhttp());
+    const during = ask(port, { path: '/hello', agent });
+    assert.deepEqual([(await before).status, (await during).body], [200, 'hello']);
+    await exchanged;
+    assert.equal((await ask(port, { path: '/hello', agent })).body, 'hello');
+  }
+  assert.equal(sockets.size, 1);
+  const elsewhere = await freePort();
+  await running.host.exchange({ ...xhttp(), values: new Map([['listen', String(elsewhere)]]) });
+  await answers(elsewhere);
+  await assert.rejects(ask(port, { path: '/hello' }), { code: 'ECONNREFUSED' });
+  agent.destroy();
+});
+
+test('a new life that is refused leaves the old one serving', async () => {
+  const { running, port } = await open();
   const planned = running.host.modules.find(({ definition }) => definition.name === 'xhttp');
   assert.ok(planned);
-  for (let i = 0; i < 3; i++) {
-    await running.host.exchange(planned);
-    await answers(port);
-    assert.equal((await ask(port, { path: '/hello' })).body, 'hello');
-  }
+  const { definition, values } = planned;
+  const setup = () => Promise.reject(new Error('not today'));
+  const refused = assert.rejects(running.host.exchange({ definition: { ...definition, setup }, values }), /not today/);
+  assert.equal((await ask(port, { path: '/healthz' })).status, 200);
+  await refused;
+  assert.equal((await ask(port, { path: '/healthz' })).status, 200);
 });
 
 test('an unloaded xhttp serves nothing', async () => {
