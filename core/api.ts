@@ -18,6 +18,7 @@ export type {
 export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
 export { declareParams } from './base/params';
 export type { Random } from './base/random';
+export type { Trail } from './base/trail';
 export type { TimerWheel, WheelTimer } from './base/wheel';
 export type {
   Change,

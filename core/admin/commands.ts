@@ -139,7 +139,7 @@ export class Commands {
       [
         'trace',
         {
-          summary: 'Shows messages as they come and leave, until Ctrl-C.',
+          summary: 'Shows messages, decisions and commits as they happen, until Ctrl-C.',
           args: [{ name: 'target', optional: true, doc: 'sip:user@host, a Call-ID, an address; all when left out' }],
           run: ([target], call) => trace(running, target, call),
         },

@@ -1,16 +1,16 @@
-// Owns `trace`: the messages of one presentity or one peer as they come and leave, for somebody who watches.
-
+// Owns `trace`: what comes, what is decided, what is stored and what leaves, for one presentity or one peer, as it happens.
 import type { CommandCall } from '../control/command';
 import { decodeUtf8 } from '../sip/text';
 import { hostPort } from '../sip/transport/flow';
 import type { Running } from './running';
 
 /**
- * Tells every message that has to do with `target` until the caller leaves: one that names it anywhere (`sip:user@host`, a
- * Call-ID), or that goes to or comes from it (an address, an address with its port). Without a target, every message.
+ * Tells every message, decision and commit that has to do with `target` until the caller leaves: one that names it anywhere
+ * (`sip:user@host`, a Call-ID), or that goes to or comes from it (an address, an address with its port). Without a target, all.
  */
-export function trace({ sip, clock }: Running, target: string | undefined, call: CommandCall): Promise<void> {
+export function trace({ sip, host, clock }: Running, target: string | undefined, call: CommandCall): Promise<void> {
   const wanted = target?.replace(/^sips?:/i, '');
+  const time = () => new Date(clock.now()).toISOString().slice(11, 23);
   const unwatch = sip.transports.watch((sent, protocol, remote, makeText) => {
     const peer = hostPort(remote);
     let text: string | undefined;
@@ -18,15 +18,19 @@ export function trace({ sip, clock }: Running, target: string | undefined, call:
       text = makeText();
       if (!text.includes(wanted)) return;
     }
-    const time = new Date(clock.now()).toISOString().slice(11, 23);
     text = decodeUtf8(text ?? makeText())
       .replaceAll('\r\n', '\n')
       .trimEnd();
-    call.notify(`${time} ${sent ? 'to' : 'from'} ${protocol}:${peer}\n${text}\n`);
+    call.notify(`${time()} ${sent ? 'to' : 'from'} ${protocol}:${peer}\n${text}\n`);
+  });
+  const leave = host.trail.follow((text, peers) => {
+    if (wanted !== undefined && !peers.includes(wanted) && !text.includes(wanted)) return;
+    call.notify(`${time()} ${text}\n`);
   });
   return new Promise((resolve) => {
     const end = () => {
       unwatch();
+      leave();
       resolve();
     };
     if (call.gone.aborted) end();

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock';
 import type { Logger } from '../base/logger';
 import type { Metrics } from '../base/metrics';
 import type { Random } from '../base/random';
+import type { Trail } from '../base/trail';
 import type { TimerWheel } from '../base/wheel';
 import type { Database } from '../db/database';
 import type { Resolver } from '../sip/resolver';
@@ -32,6 +33,8 @@ export interface ModuleContext {
   readonly sip: SipServices;
   /** Metrics of the module's own, named `rollcall_MODULE_NAME`. Counters go on over a reload. */
   readonly metrics: Metrics;
+  /** For `ctl trace`: decisions and commits in words. */
+  readonly trail: Trail;
 
   /**
    * The database of this URL, through the driver registered for its scheme. Opened once per URL and owned by core.

@@ -7,6 +7,7 @@ import { MetricRegistry } from '../base/metrics';
 import { didYouMean } from '../base/nearest';
 import { paramValues } from '../base/params';
 import type { Random } from '../base/random';
+import { Trail } from '../base/trail';
 import type { SipServices } from './context';
 import { Databases, type OpenDatabase, openWithDriver } from './databases';
 import type { Command, ScriptFunction } from './function';
@@ -53,6 +54,8 @@ const defaultGateLimit = 2_000;
 export class ModuleHost {
   readonly registry = new Registry();
   readonly metrics = new MetricRegistry();
+  /** What modules tell to whoever traces. */
+  readonly trail = new Trail();
   readonly #shared: Shared;
   /** In the order of their setup. */
   readonly #loaded = new Map<string, RunningModule>();
@@ -62,8 +65,9 @@ export class ModuleHost {
     const open = options.openDatabase ?? openWithDriver(options.logging.named('database'));
     const databases = new Databases(options.baseDir, this.registry.collect(databaseDrivers), open);
     const { clock, random, sip, baseDir } = options;
-    const { registry, metrics } = this;
-    this.#shared = { clock, random, sip, baseDir, registry, metrics, databases, routes: undefined, listening: false };
+    const { registry, metrics, trail } = this;
+    const shared = { clock, random, sip, baseDir, registry, metrics, trail, databases };
+    this.#shared = { ...shared, routes: undefined, listening: false };
     const measured = metrics.view('database');
     databases.measure(measured);
     measured.show();

@@ -4,6 +4,7 @@ import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
 import type { MetricRegistry, Metrics } from '../base/metrics';
 import type { Random } from '../base/random';
+import type { Trail } from '../base/trail';
 import type { WheelTimer } from '../base/wheel';
 import type { Database } from '../db/database';
 import type { ModuleContext, SipServices } from './context';
@@ -30,6 +31,7 @@ export interface Shared {
   readonly sip: SipServices;
   readonly registry: Registry;
   readonly metrics: MetricRegistry;
+  readonly trail: Trail;
   readonly databases: Databases;
   /** The script that is in force; undefined until it is compiled. */
   routes: EventRoutes | undefined;
@@ -44,6 +46,7 @@ export class ModuleScope implements ModuleContext {
   readonly baseDir: string;
   readonly sip: SipServices;
   readonly metrics: Metrics;
+  readonly trail: Trail;
   readonly #undo: (() => void)[] = [];
   readonly #timers = new Set<WheelTimer>();
   /** What is registered when setup has returned; undefined from then on. */
@@ -62,6 +65,7 @@ export class ModuleScope implements ModuleContext {
     this.random = shared.random;
     this.baseDir = shared.baseDir;
     this.sip = shared.sip;
+    this.trail = shared.trail;
     const metrics = shared.metrics.view(name);
     this.metrics = metrics;
     this.#register(() => metrics.show());

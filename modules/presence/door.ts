@@ -1,5 +1,5 @@
 // Owns the one door to a resource: read, decide, commit, then answer and notify. Nothing else changes a resource.
-import { type Clock, DatabaseUnavailable, type Logger, type Random } from '../../core/api';
+import { type Clock, DatabaseUnavailable, type Logger, type Random, type SipRequest, type Trail } from '../../core/api';
 import type { ResourceCache } from './cache';
 import {
   applyChanges,
@@ -12,11 +12,14 @@ import {
 } from './changes';
 import { isEmpty, nextExpiry, owed, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
+import { tellTurn } from './trace';
 
 /** One thing to do with a resource. `done` comes after the commit; `failed` when nothing was stored. */
 export interface Operation {
   readonly key: ResourceKey;
   readonly decide: Decide;
+  /** What asks for it, when it is a request. */
+  readonly request?: SipRequest;
   /** ms since 1970: when what asks for it came, for the metrics. */
   readonly since?: number;
   /** What is in memory may be outdated: read the resource from the database first. */
@@ -46,6 +49,7 @@ interface DoorOptions {
   readonly log: Logger;
   /** Number of stripes: `lock_set_size`. */
   readonly stripes: number;
+  readonly trail?: Trail | undefined;
   /** What time has done to the resource, to be decided before anything else. */
   readonly expire: Decide;
   /** What the decisions of a turn mean for the permissions of running subscriptions. */
@@ -190,17 +194,21 @@ export class Door {
   private async serve(resource: Resource, operations: readonly Operation[], again: Operation[]): Promise<void> {
     const draft = this.draftOf(resource, operations);
     if (!draft) return;
+    const { trail } = this.options;
+    const traced = trail?.followed ? tellTurn(trail, draft, this.options.clock) : undefined;
     if (draft.changes.length > 0) {
       const { store, cache } = this.options;
       const next = this.nextOf(resource, draft);
       try {
         const outcome = await store.commit(resource, next, draft.changes);
+        traced?.(outcome === 'stale' ? 'stale, another node was first' : `version ${next.version}`);
         if (outcome === 'stale') {
           cache.drop(resource);
           again.push(...draft.taken.map(({ operation }) => operation));
           return;
         }
       } catch (error) {
+        traced?.(`failed, ${error instanceof Error ? error.message : error}`);
         // What is in memory was never stored: forget it, the next request reads what is there.
         cache.drop(resource);
         for (const { operation } of draft.taken) operation.failed(error);

@@ -8,6 +8,7 @@ import {
   type Random,
   type RoutedRequest,
   SipError,
+  type Trail,
 } from '../../core/api';
 import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
@@ -17,12 +18,14 @@ import { readPublish } from './request/publish';
 import { readSubscribe, type SubscribeRequest } from './request/subscribe';
 import { keyOfUri, type ResourceKey } from './resource';
 import { sizes } from './sizes';
+import { tellRefusal } from './trace';
 
 export class Handlers {
   constructor(
     private readonly presence: Presence,
     private readonly random: Random,
     private readonly log: Logger,
+    private readonly trail: Trail,
   ) {}
 
   /** Resolves to whether the answer was a 2xx. `sender` is a URI that is not notified. */
@@ -31,7 +34,7 @@ export class Handlers {
     return this.answering(req, async () => {
       const except = sender === undefined ? '' : canonical(sender);
       const published = readPublish(req.message, req.flow, except, presence.packages, presence.settings);
-      return this.through(published.key, (resource, around) =>
+      return this.through(req, published.key, (resource, around) =>
         decidePublish(resource, published, presence.settings, around),
       );
     });
@@ -41,13 +44,13 @@ export class Handlers {
   async subscribe(req: RoutedRequest, watcher: string | undefined): Promise<boolean> {
     return this.answering(req, async () => {
       const subscribed = this.readSubscribe(req, watcher);
-      const answer = await this.through(subscribed.key, this.deciding(subscribed));
+      const answer = await this.through(req, subscribed.key, this.deciding(subscribed));
       if (!subscribed.inDialog || answer.status !== 481) return answer;
       // The To header does not lead to the resource: the first Request-URI was another. The dialog's own row knows.
       const { callId, toTag, fromTag, key } = subscribed;
       const uri = await this.presence.store.findDialog(callId, toTag, fromTag);
       if (uri === undefined || uri === key.uri) return answer;
-      return this.through(keyOfUri(uri, key.event), this.deciding(subscribed));
+      return this.through(req, keyOfUri(uri, key.event), this.deciding(subscribed));
     });
   }
 
@@ -77,10 +80,11 @@ export class Handlers {
     return tag;
   }
 
-  private through(key: ResourceKey, decide: Decide): Promise<Answer> {
+  private through({ message }: RoutedRequest, key: ResourceKey, decide: Decide): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.presence.door.submit({
         key,
+        request: message,
         since: this.presence.now,
         decide,
         done: ({ answer }) => (answer ? resolve(answer) : reject(new Error('a request was decided without an answer'))),
@@ -95,6 +99,7 @@ export class Handlers {
       answer = await decide();
     } catch (error) {
       answer = this.answerTo(error, req);
+      if (this.trail.followed) tellRefusal(this.trail, req.message, answer);
     }
     const { status, reason, headers, toTag } = answer;
     req.reply(status, reason, { headers, ...(toTag === undefined ? {} : { toTag }) });

@@ -2,6 +2,7 @@
 import type { Database, Heap } from '../../core/api';
 import type { Lines } from './notify/traffic';
 import type { Resource, ResourceKey, Subscription } from './resource';
+import type { TableNames } from './store/schema';
 
 /**
  * Number of the shape of a `Handover`, and of all that hangs on it: resources, subscriptions, publications, channels. Raise it
@@ -43,4 +44,13 @@ export interface Handover {
   readonly resumed: boolean;
   /** Unix seconds of the next search for records that end. */
   readonly nextSweep: number;
+}
+
+/** Another database, or other tables: what was in memory has nothing to do with what is stored there. */
+export function belongsTo(handover: Handover, database: Database, settings: TableNames): boolean {
+  return handover.database === database && handover.tables === tablesOf(settings);
+}
+
+export function tablesOf({ presentityTable, activeWatchersTable, watchersTable }: TableNames): string {
+  return JSON.stringify([presentityTable, activeWatchersTable, watchersTable]);
 }

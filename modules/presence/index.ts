@@ -39,6 +39,7 @@ export default defineModule({
       watcherinfo: ctx.collect(watcherinfoFormats),
       rules: ctx.collect(ruleFormats),
       meter,
+      trail: ctx.trail,
       replied: (input) => {
         meter.notified(input);
         if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, input);
@@ -59,7 +60,7 @@ export default defineModule({
     });
     ctx.whenStopping(() => presence.stop());
     return {
-      functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log)),
+      functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log, ctx.trail)),
       commands: controlCommands(presence, database, schema),
       configure: (changed) => {
         check(changed);

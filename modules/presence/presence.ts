@@ -9,6 +9,7 @@ import {
   type Random,
   RollcallError,
   type SipServices,
+  type Trail,
   type WheelTimer,
 } from '../../core/api';
 import type { EventPackage, RuleFormat, WatcherinfoFormat } from './api';
@@ -19,7 +20,7 @@ import { decideExpiry } from './decide/expire';
 import { dropSubscription, notifyAgain } from './decide/subscribe';
 import { Door } from './door';
 import { Expiry } from './expiry';
-import type { Followup, Handover } from './handover';
+import { belongsTo, type Followup, type Handover, tablesOf } from './handover';
 import type { Meter } from './meter';
 import { Notifier } from './notify/notifier';
 import type { params } from './params';
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly rules: ReadonlyMap<string, RuleFormat>;
   readonly replied: ((input: EventRouteInput) => void) | undefined;
   readonly meter?: Meter;
+  /** For whoever traces. */
+  readonly trail?: Trail | undefined;
   /** What an earlier life of the module has left. */
   readonly handover?: Handover | undefined;
 }
@@ -80,8 +83,8 @@ export class Presence {
 
   constructor(private readonly options: EngineOptions) {
     const { settings, database, clock, random, log } = options;
-    // Another database, or other tables: what was in memory has nothing to do with what is stored there.
-    const handover = isOf(options.handover, database, settings) ? options.handover : undefined;
+    const { handover: given } = options;
+    const handover = given && belongsTo(given, database, settings) ? given : undefined;
     this.settings = settings;
     this.followups = handover?.followups ?? [];
     this.resumed = handover?.resumed ?? false;
@@ -135,6 +138,7 @@ export class Presence {
       random,
       log,
       stripes: settings.lockSetSize,
+      trail: options.trail,
       expire: (resource, around) => decideExpiry(resource, this.waitingTime, around),
       review: (resource, around) =>
         this.permissions.haveMoved(resource) ? this.applyPermissions(resource, around) : nothing,
@@ -236,7 +240,7 @@ export class Presence {
 
   /** Lets what is under way finish, for a bounded time. */
   async stop(): Promise<void> {
-    await this.door.settled();
+    await Promise.allSettled([this.door.settled(), ...this.keeping]);
     const deadline = this.options.clock.now() + partingMs;
     while (this.notifier.underWay > 0 && this.options.clock.now() < deadline) await pause(20);
     await this.door.settled();
@@ -284,14 +288,6 @@ export class Presence {
       },
     });
   }
-}
-
-function isOf(handover: Handover | undefined, database: Database, settings: Settings): boolean {
-  return handover?.database === database && handover.tables === tablesOf(settings);
-}
-
-function tablesOf({ presentityTable, activeWatchersTable, watchersTable }: Settings): string {
-  return JSON.stringify([presentityTable, activeWatchersTable, watchersTable]);
 }
 
 function pause(ms: number): Promise<void> {

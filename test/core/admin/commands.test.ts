@@ -120,6 +120,9 @@ test('trace shows what comes and leaves for one presentity, and nothing of other
   await terminal.until((line) => line.startsWith('PUBLISH sip:p0@localhost SIP/2.0'));
   await terminal.until((line) => line.startsWith('SIP/2.0 200 OK'));
   await terminal.until((line) => /^[\d:.]{12} to udp:127\.0\.0\.1:\d+$/.test(line));
+  await terminal.until((line) => /^[\d:.]{12} decided sip:p0@localhost presence, PUBLISH from /.test(line));
+  await terminal.until((line) => /^ {2}publication \S+ is changed to /.test(line));
+  await terminal.until((line) => /^[\d:.]{12} commit sip:p0@localhost presence: version \d+, \d+ ms$/.test(line));
   terminal.interrupt();
   nobody.interrupt();
   assert.deepEqual(await Promise.all([tracing, other]), [0, 0]);

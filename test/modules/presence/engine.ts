@@ -1,4 +1,5 @@
 // Owns the presence engine under test: real engine and handlers over a database that fails on demand and NOTIFYs that nobody sends.
+import { Trail } from '../../../core/base/trail';
 import { TimerWheel } from '../../../core/base/wheel';
 import type { SipServices } from '../../../core/module/context';
 import type { EventRouteInput, RoutedRequest } from '../../../core/module/request';
@@ -84,6 +85,7 @@ export class Engine {
   readonly database: FlakyDatabase;
   presence: Presence;
   readonly sent: SentNotify[] = [];
+  readonly trail = new Trail();
   readonly log: { level: string; fields: unknown; text: string }[] = [];
   readonly replied: EventRouteInput[] = [];
   readonly events: Map<string, EventPackage>;
@@ -105,7 +107,7 @@ export class Engine {
     this.wheel = new TimerWheel(this.clock);
     this.stopTicking = this.clock.onTick(() => this.wheel.advance());
     this.presence = this.begin();
-    this.handlers = new Handlers(this.presence, random, this.logger());
+    this.handlers = new Handlers(this.presence, random, this.logger(), this.trail);
     this.functions = scriptFunctions(this.presence, this.handlers);
   }
 
@@ -118,6 +120,7 @@ export class Engine {
       clock: this.clock,
       random,
       log: this.logger(),
+      trail: this.trail,
       events: this.events,
       watcherinfo: this.watcherinfo,
       rules: this.spec.rules ?? new Map(),
@@ -131,7 +134,7 @@ export class Engine {
     const next = this.begin(await this.presence.handOver());
     await next.store.prepare();
     this.presence = next;
-    this.handlers = new Handlers(next, random, this.logger());
+    this.handlers = new Handlers(next, random, this.logger(), this.trail);
     this.functions = scriptFunctions(next, this.handlers);
     next.start();
     await next.housekeeping().catch(() => {});
