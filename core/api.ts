@@ -1,5 +1,6 @@
 // Owns what a module may use of the core: everything a module imports that is not its own stands here.
 
+export { BriefMap } from './base/brief-map';
 export type { Clock } from './base/clock';
 export { seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';
@@ -18,6 +19,7 @@ export type {
 export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
 export { declareParams } from './base/params';
 export type { Random } from './base/random';
+export { SmallMap } from './base/small-map';
 export type { Trail } from './base/trail';
 export type { TimerWheel, WheelTimer } from './base/wheel';
 export type {

@@ -14,6 +14,8 @@ export interface RunSubject {
 }
 
 export class Run {
+  /** Finds it, as long as it is not over. */
+  id = 0;
   /** Functions of modules that it called and that have not come back. */
   pending = 0;
   /** The route itself has ended; what it called and did not await may still be under way. */
@@ -23,7 +25,6 @@ export class Run {
   fault: SipError | undefined;
 
   constructor(
-    readonly id: number,
     readonly subject: RunSubject,
     /** ms since 1970 */
     readonly startedAt: number,

@@ -1,6 +1,7 @@
 // Owns a loaded script and its runs in flight: what the sandbox asks the server for, when a run is over, and how it ended.
 import { RollcallError, SipError } from '../base/errors';
 import type { Logger, LogLevel } from '../base/logger';
+import { Slots } from '../base/slots';
 import type { ScriptFunction } from '../module/function';
 import { isPromise } from '../module/gate';
 import type { EventRouteInput } from '../module/request';
@@ -20,10 +21,9 @@ export class Script implements Whereabouts {
   readonly #outlines: readonly FunctionOutline[];
   readonly #log: Logger;
   readonly #sandbox: Sandbox;
-  /** In the order of their start. */
-  readonly #runs = new Map<number, Run>();
-  #lastRun = 0;
-  #lastWait = 0;
+  readonly #runs = new Slots<Run>();
+  /** Which run waits for a result. */
+  readonly #waits = new Slots<Run>();
   readonly #loaded: Loaded;
 
   /** Runs the top level of the script; `problem` says how that went. */
@@ -117,8 +117,7 @@ export class Script implements Whereabouts {
   /** Ends the runs that were started at `time` (ms) or before. */
   endStartedBefore(time: number, limit: string): void {
     for (const run of this.#runs.values()) {
-      // Runs stand in the order of their start.
-      if (run.startedAt > time) return;
+      if (run.startedAt > time) continue;
       this.#log.error(
         { callId: run.callId },
         `${this.whereIs(run.id)}: ${run.subject.title} has not ended within ${limit}`,
@@ -135,8 +134,8 @@ export class Script implements Whereabouts {
   }
 
   #begin(subject: RunSubject, now: number): Run {
-    const run = new Run(++this.#lastRun, subject, now);
-    this.#runs.set(run.id, run);
+    const run = new Run(subject, now);
+    run.id = this.#runs.add(run);
     subject.routed?.assign(this, run.id);
     return run;
   }
@@ -199,7 +198,7 @@ export class Script implements Whereabouts {
 
   #await(run: Run | undefined, name: string, promise: PromiseLike<unknown>, called: ScriptFunction): Plain | undefined {
     if (run === undefined) return this.#fail(new RollcallError(`${name}: can only be called by a route`));
-    const number = ++this.#lastWait;
+    const number = this.#waits.add(run);
     run.pending++;
     promise.then(
       (value) => this.#settle(run, number, plain(value, called)),
@@ -224,6 +223,8 @@ export class Script implements Whereabouts {
 
   #settle(run: Run, number: number, result: Plain | RollcallError): void {
     run.pending--;
+    // Nothing inside still waits for a number when it is used again: what it was for is told, or the run is over.
+    this.#waits.remove(number);
     if (run.over) return;
     if (result instanceof RollcallError) this.#sandbox.reject(number, result.message);
     else this.#sandbox.settle(number, result);
@@ -277,7 +278,7 @@ export class Script implements Whereabouts {
 
   #finish(run: Run): void {
     run.over = true;
-    this.#runs.delete(run.id);
+    this.#runs.remove(run.id);
   }
 }
 

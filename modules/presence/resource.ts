@@ -1,4 +1,5 @@
 // Owns the shape of a resource: one presentity and one event package, with its publications, subscriptions and counters.
+import { SmallMap } from '../../core/api';
 import type { PublishedDocument, WatcherStatus } from './api';
 
 /** Names a resource. `uri` is `sip:user@host` with the host in lower case; `event` is a package without `.winfo`. */
@@ -112,11 +113,11 @@ export interface Resource extends Stored {
   /** Documents that went to the watchers, and to the watcherinfo subscribers: the moving part of every dialog's CSeq. */
   fanouts: number;
   winfoFanouts: number;
-  readonly publications: Map<string, Publication>;
-  readonly subscriptions: Map<string, Subscription>;
-  readonly watchers: Map<string, AuthorisedWatcher>;
+  readonly publications: SmallMap<Publication>;
+  readonly subscriptions: SmallMap<Subscription>;
+  readonly watchers: SmallMap<AuthorisedWatcher>;
   /** Derived from `subscriptions`: how many each watcher has, and how many are for watcherinfo. */
-  readonly watching: Map<string, number>;
+  readonly watching: SmallMap<number>;
   winfoSubscriptions: number;
   /** The presentity's pres-rules document; undefined when it has none. */
   rules: RulesDocument | undefined;
@@ -149,10 +150,10 @@ export function emptyResource(key: ResourceKey): Resource {
     fanouts: 0,
     winfoFanouts: 0,
     owed: owed.nothing,
-    publications: new Map(),
-    subscriptions: new Map(),
-    watchers: new Map(),
-    watching: new Map(),
+    publications: new SmallMap(),
+    subscriptions: new SmallMap(),
+    watchers: new SmallMap(),
+    watching: new SmallMap(),
     winfoSubscriptions: 0,
     rules: undefined,
     reviewAt: Number.POSITIVE_INFINITY,

@@ -53,8 +53,9 @@ export class Runs {
   run = makeRun(0);
   /** Most turns and calls of one run. */
   maxTurns = 0;
-  readonly #runs = new Map<number, Run>();
-  readonly #waiters = new Map<number, Waiter>();
+  /** By their numbers, which are small and used again: a Map that everything soon leaves would be a burden on the collector. */
+  readonly #runs: (Run | undefined)[] = [];
+  readonly #waiters: (Waiter | undefined)[] = [];
   /** Stands in where no run is to be found: a function of the top level that a promise calls back, all runs being over. */
   #nobody = makeRun(0);
 
@@ -94,7 +95,7 @@ export class Runs {
 
   begin(id: number): Run {
     const run = makeRun(id);
-    this.#runs.set(id, run);
+    this.#runs[id] = run;
     this.run = run;
     if (this.#nobody.turns > 0) this.#nobody = makeRun(0);
     return run;
@@ -103,32 +104,32 @@ export class Runs {
   /** The top level has been run. The run is kept: its place is that of an error there. */
   endLoading(): void {
     this.run.live = false;
-    this.#runs.set(0, this.run);
+    this.#runs[0] = this.run;
   }
 
   find(id: number): Run | undefined {
-    return this.#runs.get(id);
+    return this.#runs[id];
   }
 
   end(run: Run): void {
     run.live = false;
-    for (const number of run.waits) this.#waiters.delete(number);
-    this.#runs.delete(run.id);
+    for (const number of run.waits) this.#waiters[number] = undefined;
+    if (this.#runs[run.id] === run) this.#runs[run.id] = undefined;
   }
 
   /** A promise for the result that the server has given this number. */
   wait(run: Run, number: number): Promise<unknown> {
     const waiter = new Waiter(run);
-    this.#waiters.set(number, waiter);
+    this.#waiters[number] = waiter;
     run.waits.push(number);
     return awaited(waiter);
   }
 
   /** Passes a result, or an error, to what waits for it. */
   settle(number: number, value: Plain | undefined, error: Error | undefined): void {
-    const waiter = this.#waiters.get(number);
+    const waiter = this.#waiters[number];
     if (waiter === undefined) return;
-    this.#waiters.delete(number);
+    this.#waiters[number] = undefined;
     const { waits } = waiter.run;
     waits.splice(waits.indexOf(number), 1);
     waiter.settle(value, error);

@@ -1,4 +1,5 @@
 // Owns client transactions for non-INVITE requests: retransmission, timeout, and the match of responses (RFC 3261 §17.1.2).
+import { BriefMap } from '../../base/brief-map';
 import type { Logger } from '../../base/logger';
 import type { Random } from '../../base/random';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
@@ -55,7 +56,7 @@ export class ClientTransactions {
   readonly #timers: Timers;
   readonly #counts: MethodCounts;
   readonly #sentBy: (flow: Flow) => string;
-  readonly #pending = new Map<string, Call>();
+  readonly #pending = new BriefMap<Call>();
   /** Only for streams, whose end is the end of what waits on them. */
   readonly #byConnection = new Map<Flow, Set<Call>>();
   /** Timer K: retransmissions of a final response are absorbed for T4. */

@@ -1,38 +1,46 @@
 // Owns the replies kept for retransmitted requests: packed bytes in the order of time, so that a flood costs bytes and no objects.
+import { hashText } from '../../base/hash';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
 
 const segmentBytes = 64 * 1024;
 /** A segment takes replies for so long, ms; then the next is begun, however full it is. */
 const segmentSpan = 1000;
-const maxPerSegment = 1024;
-/** One Map of 300,000 keys stops the loop for 45 ms when it has to grow; 64 small ones grow unnoticed. */
-const shardCount = 64;
 
 interface Segment {
-  readonly serial: number;
+  /** The replies up to here (exclusive) are in this segment or in earlier ones. */
+  end: number;
   readonly opened: number;
   readonly bytes: Buffer;
-  readonly keys: string[];
-  /** Where reply i ends; it begins where reply i-1 ends. */
-  readonly ends: number[];
+  /** How much of it is taken. */
+  used: number;
   readonly timer: WheelTimer;
 }
 
 /**
- * Replies by transaction key. All are kept equally long, so the oldest always go first: they are copied one after the
- * other into segments of 64 KiB, a segment has one timer for all it holds, and the map holds one number for each reply
- * (segment and index). A stored reply is its bytes, its key, and some 60 bytes beside.
+ * Replies by transaction key. All are kept equally long, so the oldest always go first, and replies can have numbers that
+ * count up: those from `#oldest` to before `#next` are kept. Key and bytes are copied one after the other into segments
+ * of 64 KiB, with one timer a segment; where each lies is in typed arrays that are used in a circle. A bucket holds the number
+ * of its newest reply and each reply the distance to the one before, so that nothing has to be taken out of a bucket: the
+ * walk ends at the first that is no longer kept. No object is made for a reply, and none is left for the garbage collector.
  */
 export class ReplyStore {
   readonly #wheel: TimerWheel;
   readonly #lifetime: number;
   readonly #maxReplies: number;
   readonly #maxBytes: number;
-  readonly #shards: readonly Map<string, number>[] = Array.from({ length: shardCount }, () => new Map());
-  readonly #segments = new Map<number, Segment>();
-  #current: Segment | undefined;
-  #serial = 0;
-  #size = 0;
+  /** Places of the circle - 1. Pages that are not reached are never touched. */
+  readonly #mask: number;
+  readonly #heads: Float64Array;
+  readonly #hashes: Int32Array;
+  readonly #distances: Uint32Array;
+  readonly #offsets: Uint32Array;
+  readonly #keyLengths: Uint16Array;
+  readonly #lengths: Uint32Array;
+  readonly #segmentOf: (Segment | undefined)[] = [];
+  /** Oldest first. */
+  #segments: Segment[] = [];
+  #oldest = 1;
+  #next = 1;
   #bytes = 0;
 
   /** @param options.lifetime ms that every reply is kept, up to one second more; earlier goes what is over a bound, oldest first */
@@ -41,11 +49,19 @@ export class ReplyStore {
     this.#lifetime = options.lifetime;
     this.#maxReplies = options.maxReplies;
     this.#maxBytes = options.maxBytes;
+    const places = 2 ** Math.ceil(Math.log2(options.maxReplies + 1));
+    this.#mask = places - 1;
+    this.#heads = new Float64Array(places);
+    this.#hashes = new Int32Array(places);
+    this.#distances = new Uint32Array(places);
+    this.#offsets = new Uint32Array(places);
+    this.#keyLengths = new Uint16Array(places);
+    this.#lengths = new Uint32Array(places);
   }
 
   /** How many replies are kept. */
   get size(): number {
-    return this.#size;
+    return this.#next - this.#oldest;
   }
 
   /** Bytes set aside for replies. */
@@ -54,77 +70,81 @@ export class ReplyStore {
   }
 
   find(key: string): Buffer | undefined {
-    const place = this.#shard(key).get(key);
-    if (place === undefined) return undefined;
-    const segment = this.#segments.get(Math.floor(place / maxPerSegment));
-    if (!segment) return undefined;
-    const index = place % maxPerSegment;
-    return segment.bytes.subarray(index === 0 ? 0 : segment.ends[index - 1], segment.ends[index]);
+    const number = this.#find(key);
+    if (number === 0) return undefined;
+    const place = number & this.#mask;
+    const start = (this.#offsets[place] as number) + (this.#keyLengths[place] as number);
+    return this.#segmentOf[place]?.bytes.subarray(start, start + (this.#lengths[place] as number));
   }
 
   has(key: string): boolean {
-    return this.#shard(key).has(key);
+    return this.#find(key) !== 0;
   }
 
-  /** Keeps a copy. The key must not be kept already. */
+  /** Keeps a copy. The key must not be kept already; it is header text of less than 2^16 characters. */
   add(key: string, reply: Buffer): void {
-    const segment = this.#segmentFor(reply.length);
-    const index = segment.keys.length;
-    const start = segment.ends[index - 1] ?? 0;
-    reply.copy(segment.bytes, start);
-    segment.ends.push(start + reply.length);
-    segment.keys.push(key);
-    this.#shard(key).set(key, segment.serial * maxPerSegment + index);
-    this.#size++;
-    while ((this.#size > this.#maxReplies || this.#bytes > this.#maxBytes) && this.#segments.size > 1)
-      this.#dropOldest();
+    if (this.size >= this.#maxReplies) this.#dropOldest();
+    const segment = this.#segmentFor(key.length + reply.length);
+    const number = this.#next++;
+    const place = number & this.#mask;
+    const hash = hashText(key);
+    const bucket = hash & this.#mask;
+    this.#hashes[place] = hash;
+    this.#distances[place] = Math.min(number - (this.#heads[bucket] as number), 0xffffffff);
+    this.#heads[bucket] = number;
+    this.#offsets[place] = segment.used;
+    this.#keyLengths[place] = key.length;
+    this.#lengths[place] = reply.length;
+    this.#segmentOf[place] = segment;
+    segment.used += segment.bytes.write(key, segment.used, 'latin1');
+    segment.bytes.set(reply, segment.used);
+    segment.used += reply.length;
+    segment.end = this.#next;
+    while (this.#bytes > this.#maxBytes && this.#segments.length > 1) this.#dropOldest();
+  }
+
+  /** The number of a reply, or 0. */
+  #find(key: string): number {
+    const hash = hashText(key);
+    let number = this.#heads[hash & this.#mask] as number;
+    while (number >= this.#oldest) {
+      const place = number & this.#mask;
+      if (this.#hashes[place] === hash && this.#keyAt(place) === key) return number;
+      number -= this.#distances[place] as number;
+    }
+    return 0;
+  }
+
+  #keyAt(place: number): string | undefined {
+    const start = this.#offsets[place] as number;
+    return this.#segmentOf[place]?.bytes.toString('latin1', start, start + (this.#keyLengths[place] as number));
   }
 
   #segmentFor(length: number): Segment {
-    const current = this.#current;
+    const current = this.#segments.at(-1);
     const now = this.#wheel.now();
-    if (
-      current &&
-      now - current.opened < segmentSpan &&
-      current.keys.length < maxPerSegment &&
-      (current.ends.at(-1) ?? 0) + length <= current.bytes.length
-    ) {
-      return current;
-    }
+    if (current && now - current.opened < segmentSpan && current.used + length <= current.bytes.length) return current;
     const segment: Segment = {
-      serial: this.#serial++,
+      end: this.#next,
       opened: now,
       bytes: Buffer.allocUnsafeSlow(Math.max(segmentBytes, length)),
-      keys: [],
-      ends: [],
-      timer: this.#wheel.after(this.#lifetime + segmentSpan, () => this.#drop(segment)),
+      used: 0,
+      timer: this.#wheel.after(this.#lifetime + segmentSpan, () => this.#dropThrough(segment)),
     };
-    this.#segments.set(segment.serial, segment);
+    this.#segments.push(segment);
     this.#bytes += segment.bytes.length;
-    this.#current = segment;
     return segment;
   }
 
   #dropOldest(): void {
-    for (const segment of this.#segments.values()) {
-      this.#wheel.cancel(segment.timer);
-      this.#drop(segment);
-      return;
-    }
+    const oldest = this.#segments.shift();
+    if (!oldest) return;
+    this.#wheel.cancel(oldest.timer);
+    for (; this.#oldest < oldest.end; this.#oldest++) this.#segmentOf[this.#oldest & this.#mask] = undefined;
+    this.#bytes -= oldest.bytes.length;
   }
 
-  #drop(segment: Segment): void {
-    this.#segments.delete(segment.serial);
-    if (this.#current === segment) this.#current = undefined;
-    for (const key of segment.keys) this.#shard(key).delete(key);
-    this.#size -= segment.keys.length;
-    this.#bytes -= segment.bytes.length;
-  }
-
-  /** By the end of the key, where the branch is, the part that differs most. */
-  #shard(key: string): Map<string, number> {
-    let hash = 0;
-    for (let i = Math.max(0, key.length - 4); i < key.length; i++) hash = (hash * 31 + key.charCodeAt(i)) % 65521;
-    return this.#shards[hash % shardCount] as Map<string, number>;
+  #dropThrough(segment: Segment): void {
+    while (this.#segments.includes(segment)) this.#dropOldest();
   }
 }

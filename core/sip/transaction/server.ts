@@ -1,4 +1,5 @@
 // Owns server transactions: which requests are new, which are retransmissions, and what those are answered with.
+import { BriefMap } from '../../base/brief-map';
 import type { Logger } from '../../base/logger';
 import type { TimerWheel } from '../../base/wheel';
 import type { SipRequest } from '../message';
@@ -60,8 +61,7 @@ export class ServerTransactions {
   readonly #lifetime: number;
   readonly #counts: MethodCounts;
   readonly #deliver: (bytes: Buffer, transaction: ServerTransaction) => void;
-  /** In the order in which they came. */
-  readonly #working = new Map<string, Work>();
+  readonly #working = new BriefMap<Work>();
   readonly #replies: ReplyStore;
   #sweeping = false;
 
@@ -160,8 +160,8 @@ export class ServerTransactions {
       this.#sweeping = false;
       const oldest = this.#wheel.now() - this.#lifetime;
       let requests = 0;
-      for (const [key, work] of this.#working) {
-        if (work.began > oldest) break;
+      for (const [key, work] of this.#working.entries()) {
+        if (work.began > oldest) continue;
         this.#working.delete(key);
         requests++;
       }
