@@ -17,6 +17,7 @@ export function weighChange(change: Change): number {
     if (typeof guard.row[positionOf(guard.table, guard.versionColumn)] !== 'number') {
       throw new RollcallError(`guard of table ${guard.table.name}: '${guard.versionColumn}' holds no version`);
     }
+    for (const name of guard.changed ?? []) positionOf(guard.table, name);
   }
   for (const write of change.writes) bytes += weighWrite(write);
   return bytes;

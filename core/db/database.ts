@@ -17,6 +17,11 @@ export interface Guard {
   readonly versionColumn: string;
   /** 0: there is no such row yet. */
   readonly expected: number;
+  /**
+   * The columns, beside the version, in which `row` differs from the stored row of the expected version; when not given it may be
+   * all. A driver may leave the others alone: to store a value that has not changed costs as much as another one, indexes included.
+   */
+  readonly changed?: readonly string[];
 }
 
 /** Inserts the row, or replaces the one with the same primary key. */

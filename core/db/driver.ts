@@ -10,6 +10,7 @@ export { isRedundantIndex, planTable, stepOf } from './migrate';
 export type { Dialect } from './sql';
 export {
   deleteSql,
+  guardColumns,
   guardInsertSql,
   guardUpdateSql,
   plainColumns,

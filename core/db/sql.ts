@@ -1,6 +1,6 @@
 // Owns the SQL text that drivers share: each kind of write and query as one statement, its parameters in a known order.
 import { type Condition, type Guard, isValue, type Select, type Update } from './database';
-import { layoutOf, type Row, type Table, type Value } from './table';
+import { layoutOf, positionOf, type Table, type Value } from './table';
 
 /** What differs between SQL databases. */
 export interface Dialect {
@@ -21,22 +21,24 @@ export function guardInsertSql(dialect: Dialect, table: Table): string {
   return `${insert(dialect, table)} ${dialect.orIgnore(table)}`;
 }
 
-/** The guard of a row of a known version: it touches one row or none. Parameters: `guardUpdateValues`. */
-export function guardUpdateSql(dialect: Dialect, table: Table, versionColumn: string): string {
+/** The guard of a row of a known version: it touches one row or none. Parameters: the values of `guardColumns`, the key, the expected version. */
+export function guardUpdateSql(dialect: Dialect, guard: Guard): string {
   const { quote } = dialect;
-  const set = plainColumns(table).map((position) => `${quote(layoutOf(table).names[position] ?? '')} = ?`);
+  const { table, versionColumn } = guard;
+  const set = guardColumns(guard).map((position) => `${quote(layoutOf(table).names[position] ?? '')} = ?`);
   return `UPDATE ${quote(table.name)} SET ${set.join(', ')} WHERE ${keyIs(dialect, table)} AND ${quote(versionColumn)} = ?`;
+}
+
+/** Positions of the columns that the guard of a known version stores. */
+export function guardColumns({ table, versionColumn, changed }: Guard): readonly number[] {
+  if (changed === undefined) return plainColumns(table);
+  return [versionColumn, ...changed].map((name) => positionOf(table, name));
 }
 
 /** Positions of the columns outside the primary key, in their order. */
 export function plainColumns(table: Table): number[] {
   const layout = layoutOf(table);
   return layout.names.map((_, position) => position).filter((position) => !layout.key.includes(position));
-}
-
-export function guardUpdateValues(guard: Guard): Row {
-  const positions = [...plainColumns(guard.table), ...layoutOf(guard.table).key];
-  return [...positions.map((position) => guard.row[position] ?? null), guard.expected];
 }
 
 /** Parameters: the key. */

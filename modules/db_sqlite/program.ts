@@ -3,11 +3,11 @@ import {
   type Change,
   deleteSql,
   type Guard,
+  guardColumns,
   guardInsertSql,
   guardUpdateSql,
   type Layout,
   layoutOf,
-  plainColumns,
   positionOf,
   putSql,
   type Select,
@@ -26,13 +26,18 @@ import type { Job, Program, StatementText } from './protocol';
 /** A table's statements, made when first used. */
 interface TableBook {
   readonly layout: Layout;
-  readonly plain: readonly number[];
   put: number | undefined;
   delete: number | undefined;
   guardInsert: number | undefined;
-  readonly guardUpdate: Map<string, number>;
+  readonly guardUpdate: Map<string, GuardUpdate>;
   readonly update: Map<string, number>;
   readonly select: Map<string, number>;
+}
+
+/** The statement of guards that store the same columns. */
+interface GuardUpdate {
+  readonly id: number;
+  readonly columns: readonly number[];
 }
 
 /** The statements one thread knows, by number, and the packing of jobs for it. */
@@ -107,18 +112,20 @@ export class StatementBook {
       packer.addRow(row, layout.blob);
       return;
     }
-    let id = book.guardUpdate.get(guard.versionColumn);
-    if (id === undefined) {
-      positionOf(table, guard.versionColumn);
-      id = this.#learn({
-        sql: guardUpdateSql(sqliteDialect, table, guard.versionColumn),
-        blob: [...blobsOf(table, book.plain), ...blobsOf(table, layout.key), false],
-        guard: { table: table.name, key: layout.key.map((_, place) => book.plain.length + place) },
+    const shape = guard.changed === undefined ? guard.versionColumn : `${guard.versionColumn}=${guard.changed.join()}`;
+    let update = book.guardUpdate.get(shape);
+    if (update === undefined) {
+      const columns = guardColumns(guard);
+      const id = this.#learn({
+        sql: guardUpdateSql(sqliteDialect, guard),
+        blob: [...blobsOf(table, columns), ...blobsOf(table, layout.key), false],
+        guard: { table: table.name, key: layout.key.map((_, place) => columns.length + place) },
       });
-      book.guardUpdate.set(guard.versionColumn, id);
+      update = { id, columns };
+      book.guardUpdate.set(shape, update);
     }
-    packer.program.push(id);
-    for (const position of book.plain) packer.add(row[position] ?? null, layout.blob[position] === true);
+    packer.program.push(update.id);
+    for (const position of update.columns) packer.add(row[position] ?? null, layout.blob[position] === true);
     for (const position of layout.key) packer.add(row[position] ?? null, layout.blob[position] === true);
     packer.program.push(guard.expected);
   }
@@ -147,7 +154,6 @@ export class StatementBook {
     if (book === undefined) {
       book = {
         layout: layoutOf(table),
-        plain: plainColumns(table),
         put: undefined,
         delete: undefined,
         guardInsert: undefined,

@@ -25,6 +25,15 @@ export function resourceRow({ key, fanouts, winfoFanouts, reviewAt }: Resource, 
   return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(reviewAt)];
 }
 
+/** The columns of that row that are not stored like this already, beside the version. */
+export function changedColumns(resource: Resource, next: Stored, changes: readonly ResourceChange[]): string[] {
+  const columns = changes.some((change) => change.kind === 'fan-out' && !change.winfo) ? ['fanouts'] : [];
+  if (changes.some((change) => change.kind === 'fan-out' && change.winfo)) columns.push('winfo_fanouts');
+  if (next.owed !== resource.owed) columns.push('notify_pending');
+  if (changes.some(({ kind }) => kind === 'review')) columns.push('review_time');
+  return columns;
+}
+
 export function readResourceRow(resource: Resource, row: Row): void {
   resource.version = Number(row[2]);
   resource.loadedVersion = resource.version;

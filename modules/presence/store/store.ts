@@ -14,6 +14,7 @@ import {
   type Stored,
 } from '../resource';
 import {
+  changedColumns,
   eventOf,
   readPublicationRow,
   readResourceRow,
@@ -83,6 +84,7 @@ export class Store {
       row: resourceRow(resource, next),
       versionColumn: 'version',
       expected: resource.version,
+      changed: changedColumns(resource, next, changes),
     };
     return this.database.commit({ guard, writes });
   }

@@ -35,6 +35,19 @@ export function databaseSuite(name: string, open: () => Promise<Database>): void
         assert.deepEqual(rows, [['alice', 2, 'second']]);
       });
 
+      it('that says what it changes stores that, and the version', async () => {
+        await db.commit(guarded('alice', 0, 'a', 'first'));
+        const change = (version: number, note: string, changed: string[]) => {
+          const { guard, writes } = guarded('alice', version, undefined, note);
+          return db.commit({ writes, ...(guard && { guard: { ...guard, changed } }) });
+        };
+        assert.equal(await change(1, 'first', []), 'committed');
+        assert.equal(await change(1, 'stale', ['note']), 'stale');
+        assert.deepEqual((await db.select([{ table: versions, where: {} }]))[0], [['alice', 2, 'first']]);
+        assert.equal(await change(2, 'second', ['note']), 'committed');
+        assert.deepEqual((await db.select([{ table: versions, where: {} }]))[0], [['alice', 3, 'second']]);
+      });
+
       it('of a row that is not there is stale', async () => {
         assert.equal(await db.commit(guarded('alice', 3, 'a')), 'stale');
         assert.deepEqual(await tagsOf(db, 'alice'), []);
