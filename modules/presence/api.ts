@@ -13,6 +13,8 @@ export interface EventPackage {
   readonly notifyTypes: readonly string[];
   /** Success code for a SUBSCRIBE unless `subs_respond_200` is set: the seed wants 202 for `presence`. */
   readonly subscribeStatus: 200 | 202;
+  /** True: with `force_active` 0, too, whoever subscribes is active; only the routing script may refuse. */
+  readonly forceActive?: boolean;
   /** Checks a published body once, before it is stored. Pure and linear in its size; `reason` becomes the reason phrase of a 400. */
   check(body: Buffer): { ok: true } | { ok: false; reason: string };
   /**
@@ -136,7 +138,7 @@ export interface WatcherinfoDocument {
   readonly resource: string;
   /** The package that is watched, without `.winfo`. */
   readonly package: string;
-  /** 0 for the first document of a subscription, one more for each (RFC 3858 §4.1). */
+  /** 0 for the first document of a subscription, one more for each (RFC 3858 §3). */
   readonly version: number;
   readonly state: 'full' | 'partial';
   readonly watchers: readonly WatcherEntry[];

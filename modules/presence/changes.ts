@@ -1,5 +1,6 @@
 // Owns what a decision may say: changes to a resource, the reply, and who is to be notified once the changes are stored.
 import type { WatcherEntry } from './api';
+import type { Ending } from './ending';
 import {
   type AuthorisedWatcher,
   addSubscription,
@@ -26,7 +27,7 @@ export type Notice =
   /** The state changed: every active watcher, but not the one that made the change. */
   | { readonly to: 'watchers'; readonly except: string }
   /** One dialog's own event; `ends` makes it the last NOTIFY. */
-  | { readonly to: 'dialog'; readonly subscription: Subscription; readonly ends?: string }
+  | { readonly to: 'dialog'; readonly subscription: Subscription; readonly ends?: Ending }
   /** A watcher's status changed: only `watchers`, or the full list with those that have just ended. */
   | { readonly to: 'watcherinfo'; readonly state: 'partial' | 'full'; readonly watchers: readonly WatcherEntry[] };
 

@@ -1,12 +1,22 @@
 // Owns the control commands of presence: what a presentity has, what a dialog is at, and what an operator may end by hand.
 import { type Command, type Database, RollcallError } from '../../core/api';
 import { isWatched } from './changes';
-import { endSubscription, removePublication } from './decide/operator';
+import { removePublication } from './decide/publish';
+import { endings } from './ending';
 import { explainCommand } from './explain';
 import { listCommands } from './lists';
 import type { Presence } from './presence';
 import type { Resource, Subscription } from './resource';
-import { keyOf as namedKey, refreshTypes, refreshWatchers, through, updateWatchers } from './steer';
+import {
+  endingOf,
+  keyOf as namedKey,
+  refreshFile,
+  refreshTypes,
+  refreshWatchers,
+  terminate,
+  through,
+  updateWatchers,
+} from './steer';
 import type { Schema } from './store/schema';
 
 const uri = { name: 'uri', doc: 'the presentity, sip:user@host' };
@@ -49,17 +59,23 @@ export function controlCommands(presence: Presence, database: Database, schema: 
         ),
     },
     terminate: {
-      summary: 'Ends the subscriptions of one Call-ID with a last NOTIFY; the watcher may subscribe again.',
-      args: [uri, callId, maybeEvent],
-      run: async ([of, id = '', name]) => {
+      summary: 'Ends the subscriptions of a watcher, or of one Call-ID, with a last NOTIFY that gives a reason.',
+      args: [
+        uri,
+        { name: 'who', doc: 'the watcher, sip:user@host, or a Call-ID, both as `watchers` shows them' },
+        maybeEvent,
+        {
+          name: 'reason',
+          optional: true,
+          doc: `${endings}. deactivated when left out: he may subscribe again at once`,
+        },
+      ],
+      run: async ([of, who = '', name, reason = 'deactivated']) => {
         const key = keyOf(of, name);
-        const ending = await presence.door.look(key, (resource) => found(resource, id));
-        for (const subscription of ending) {
-          await through(presence, key, (resource, around) =>
-            endSubscription(resource, subscription, presence.waitingTime, around),
-          );
-        }
-        return { terminated: ending.length };
+        const terminated = await terminate(presence, key, who, endingOf(reason));
+        if (terminated === 0)
+          throw new RollcallError(`${key.uri} has no watcher ${who}, and no dialog of this Call-ID`);
+        return { terminated };
       },
     },
     remove: {
@@ -76,7 +92,7 @@ export function controlCommands(presence: Presence, database: Database, schema: 
     refreshWatchers: {
       summary:
         'Reads a presentity anew from the database, applies its rules, and tells its watchers the present state.',
-      args: [uri, event, { name: 'type', optional: true, doc: `${refreshTypes} 0 when left out` }],
+      args: [uri, event, { name: 'type', optional: true, doc: `${refreshTypes} 0 when left out` }, ...refreshFile],
       run: async ([of, name, type = '0']) => {
         if (!/^[012]$/.test(type)) throw new RollcallError(`there is no type "${type}"`, { hint: refreshTypes });
         await refreshWatchers(presence, keyOf(of, name), Number(type));

@@ -1,9 +1,10 @@
 // Owns the declarations of the functions that routing scripts import from presence.
 import type { RoutedRequest, ScriptArg, ScriptFunction } from '../../core/api';
 import { isWatched } from './changes';
+import { endings } from './ending';
 import { canonical, type Handlers } from './handlers';
 import type { Presence } from './presence';
-import { keyOf, refreshTypes, refreshWatchers, updateWatchers } from './steer';
+import { endingOf, keyOf, refreshFile, refreshTypes, refreshWatchers, terminate, updateWatchers } from './steer';
 
 const req: ScriptArg = { name: 'req', type: 'request' };
 const uri: ScriptArg = { name: 'uri', type: 'string', doc: 'The presentity.' };
@@ -56,7 +57,12 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
     },
     pres_refresh_watchers: {
       summary: 'Reads the presentity anew, applies its permissions and sends every watcher its present state.',
-      args: [uri, event, { name: 'type', type: 'number', doc: refreshTypes }],
+      args: [
+        uri,
+        event,
+        { name: 'type', type: 'number', doc: refreshTypes },
+        ...refreshFile.map((arg): ScriptArg => ({ ...arg, type: 'string' })),
+      ],
       returns: 'boolean',
       waits: true,
       call: (of, name, type) => refreshWatchers(presence, keyOf(presence, String(of), String(name)), Number(type)),
@@ -67,6 +73,21 @@ export function scriptFunctions(presence: Presence, handlers: Handlers): Record<
       returns: 'boolean',
       waits: true,
       call: (of, name) => updateWatchers(presence, keyOf(presence, String(of), String(name))),
+    },
+    pres_terminate: {
+      summary: 'Ends the subscriptions of a watcher to a presentity with a last NOTIFY. True when there was one.',
+      args: [
+        uri,
+        event,
+        { name: 'watcher_uri', type: 'string' },
+        { name: 'reason', type: 'string', optional: true, doc: `${endings}; deactivated when left out.` },
+      ],
+      returns: 'boolean',
+      waits: true,
+      call: async (of, name, watcher, reason = 'deactivated') => {
+        const key = keyOf(presence, String(of), String(name));
+        return (await terminate(presence, key, String(watcher), endingOf(String(reason)))) > 0;
+      },
     },
   };
 }

@@ -1,5 +1,6 @@
 // Owns the parameters of presence: the seed's nine, and those that keep Kamailio's name and meaning.
 import { databaseUrlParam, declareParams } from '../../core/api';
+import { endings, readEnding } from './ending';
 
 const tokenCharacters = /^[A-Za-z0-9.!%*_+`'~-]{0,64}$/;
 
@@ -52,6 +53,12 @@ export const params = declareParams({
     type: 'boolean',
     default: false,
     doc: '1: every subscription is active at once. 0: the presentity’s pres-rules document in the table `xcap` decides; without one the subscription stays pending and its NOTIFYs have no body.',
+  },
+  xcapauth_userdel_reason: {
+    type: 'string',
+    default: 'probation',
+    doc: 'Why an active subscription ends when the presentity’s rules say nothing of its watcher any more, because the rule was taken out, is over, or went with the document: a reason of Subscription-State, for instance `deactivated` or `probation;retry-after=300`. A rule that says block ends it with `rejected`, one that says confirm with `deactivated`.',
+    check: (value) => (readEnding(value) === undefined ? `must be ${endings}` : undefined),
   },
   max_expires: {
     type: 'integer',
@@ -113,7 +120,7 @@ export const params = declareParams({
     min: 0,
     max: 30,
     live: true,
-    doc: 'Days for which a watcher whose subscription ended before the presentity decided is remembered, and named in watcherinfo as waiting (RFC 3857 §4.7.1).',
+    doc: 'Days after which a watcher on whom the presentity has not decided is given up: with the next refresh while its subscription is pending, and again when it has waited that long after its subscription ended (RFC 3857 §4.7.1). 0: nobody is remembered as waiting, and nobody given up.',
   },
   cache_size: {
     type: 'integer',

@@ -1,6 +1,7 @@
 // Owns who may see what: everybody everything with `force_active`, else what the presentity's rules say at this moment.
 import type { Clock, Logger } from '../../core/api';
 import type { CompiledRules, EventPackage, RuleFormat, RuleOutcome, View } from './api';
+import { type Ending, readEnding } from './ending';
 import { closed, everything, type Resource, type RulesDocument } from './resource';
 
 export interface Permission {
@@ -12,6 +13,8 @@ export interface Permission {
   readonly transformation: View | undefined;
   /** Whether the presentity's rules say so, or the lack of them: then the watcher is noted in `watchers`. */
   readonly byRules: boolean;
+  /** Why a subscription that was active ends when this is all that it is permitted. */
+  readonly ends: Ending;
 }
 
 interface PermissionsOptions {
@@ -20,6 +23,8 @@ interface PermissionsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   forceActive(): boolean;
+  /** `xcapauth_userdel_reason`. */
+  readonly userdelReason: string;
 }
 
 /** What was worked out for a resource, as long as its circumstances are the same. */
@@ -51,10 +56,17 @@ interface Circumstances {
   readonly until: number;
 }
 
-const granted: Permission = { status: 'active', view: everything, transformation: undefined, byRules: false };
+const granted: Permission = {
+  status: 'active',
+  view: everything,
+  transformation: undefined,
+  byRules: false,
+  ends: 'rejected',
+};
 const allowed: Permission = { ...granted, byRules: true };
 const politelyBlocked: Permission = { ...allowed, view: closed };
-const pending: Permission = { ...politelyBlocked, status: 'pending' };
+// The presentity has to be asked again: the watcher subscribes anew, and is pending then.
+const pending: Permission = { ...politelyBlocked, status: 'pending', ends: 'deactivated' };
 const rejected: Permission = { ...politelyBlocked, status: 'rejected' };
 
 /** Watchers whose permission is remembered, of one resource: anybody can ask, so there is an end to it. */
@@ -64,20 +76,31 @@ export class Permissions {
   private worked = new WeakMap<Resource, Worked>();
   /** By event package. When the module of one was reloaded, nothing that its old code made is kept. */
   private readonly formats = new Map<string, RuleFormat | undefined>();
+  /** Without rules, or none that can be read; under rules of which none matches. */
+  private readonly withoutRules: Permission;
+  private readonly withoutRule: Permission;
 
-  constructor(private readonly options: PermissionsOptions) {}
+  constructor(private readonly options: PermissionsOptions) {
+    const ends = readEnding(options.userdelReason) ?? 'probation';
+    this.withoutRules = { ...pending, ends };
+    this.withoutRule = { ...rejected, ends };
+  }
 
   /**
-   * What the presentity allows a watcher now. Watcherinfo is for the presentity itself (RFC 3857 §3.4). No document, or one
+   * What the presentity allows a watcher now. Watcherinfo is for the presentity itself (RFC 3857 §4.6). No document, or one
    * that cannot be read: pending. A document in which no rule matches: rejected (RFC 5025 §3.2.1, the default is block).
+   * Rules are not asked with `force_active`, nor for a package that is open.
    */
   of(resource: Resource, watcher: string, winfo: boolean): Permission {
     if (this.options.forceActive()) return granted;
     if (winfo) return watcher === resource.key.uri ? granted : rejected;
+    if (this.isOpen(resource)) return granted;
     const worked = this.workedOut(resource);
     const known = worked.byWatcher.get(watcher);
     if (known) return known;
-    const permission = worked.rules ? permissionOf(this.evaluate(resource, watcher, worked.rules)) : pending;
+    const permission = worked.rules
+      ? this.permissionOf(this.evaluate(resource, watcher, worked.rules))
+      : this.withoutRules;
     if (worked.byWatcher.size >= mostRemembered) worked.byWatcher.clear();
     worked.byWatcher.set(watcher, permission);
     return permission;
@@ -102,7 +125,27 @@ export class Permissions {
 
   /** Unix seconds at which permissions may change by time alone, or Infinity. */
   nextChange(resource: Resource): number {
-    return this.options.forceActive() ? Number.POSITIVE_INFINITY : this.workedOut(resource).circumstances.until;
+    return this.isOpen(resource) ? Number.POSITIVE_INFINITY : this.workedOut(resource).circumstances.until;
+  }
+
+  private isOpen({ key }: Resource): boolean {
+    return this.options.forceActive() || this.options.events.get(key.event)?.forceActive === true;
+  }
+
+  private permissionOf({ handling, view }: RuleOutcome): Permission {
+    switch (handling) {
+      case 'allow':
+        if (view.grantsNothing) return politelyBlocked;
+        return view.key === everything ? allowed : { ...allowed, view: view.key, transformation: view };
+      case 'polite-block':
+        return politelyBlocked;
+      case 'confirm':
+        return pending;
+      case 'block':
+        return rejected;
+      default:
+        return this.withoutRule;
+    }
   }
 
   private evaluate(resource: Resource, watcher: string, rules: CompiledRules): RuleOutcome {
@@ -134,8 +177,9 @@ export class Permissions {
     return worked;
   }
 
-  private compile({ rules, key }: Resource, format: RuleFormat | undefined): Pick<Worked, 'rules' | 'fault'> {
-    if (!rules || this.options.forceActive()) return { rules: undefined, fault: undefined };
+  private compile(resource: Resource, format: RuleFormat | undefined): Pick<Worked, 'rules' | 'fault'> {
+    const { rules, key } = resource;
+    if (!rules || this.isOpen(resource)) return { rules: undefined, fault: undefined };
     const compiled = format?.compile(rules.body) ?? { ok: false, reason: 'no module reads rules of this package' };
     const about = { presentity: key.uri, document: rules.name };
     if (!compiled.ok) {
@@ -166,18 +210,4 @@ function published(resource: Resource): string {
   let text = '';
   for (const { document } of resource.publications.values()) text += `${document.sequence} `;
   return text;
-}
-
-function permissionOf({ handling, view }: RuleOutcome): Permission {
-  switch (handling) {
-    case 'allow':
-      if (view.grantsNothing) return politelyBlocked;
-      return view.key === everything ? allowed : { ...allowed, view: view.key, transformation: view };
-    case 'polite-block':
-      return politelyBlocked;
-    case 'confirm':
-      return pending;
-    default:
-      return rejected;
-  }
 }

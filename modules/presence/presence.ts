@@ -16,8 +16,8 @@ import type { EventPackage, RuleFormat, WatcherinfoFormat } from './api';
 import { ResourceCache } from './cache';
 import { type Decide, nothing } from './changes';
 import { reauthorise } from './decide/authorise';
+import { dropSubscription, notifyAgain } from './decide/dialog';
 import { decideExpiry } from './decide/expire';
-import { dropSubscription, notifyAgain } from './decide/subscribe';
 import { Door } from './door';
 import { Expiry } from './expiry';
 import { belongsTo, type Followup, type Handover, tablesOf } from './handover';
@@ -97,6 +97,7 @@ export class Presence {
       clock,
       log,
       forceActive: () => this.settings.forceActive,
+      userdelReason: settings.xcapauthUserdelReason,
     });
     this.applyPermissions = reauthorise((resource, watcher, winfo) => this.permissions.of(resource, watcher, winfo));
     const cache = new ResourceCache(

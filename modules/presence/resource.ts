@@ -209,7 +209,7 @@ export function cseqCeiling(resource: Resource, subscription: Subscription): num
 
 /**
  * How many watcherinfo documents committed state allows a dialog's NOTIFYs to have carried. It rises with `cseqCeiling`, but
- * a NOTIFY of its own while it is pending has no body, so that the first document has version 0 (RFC 3858 §4.1).
+ * a NOTIFY of its own while it is pending has no body, so that the first document has version 0 (RFC 3858 §3).
  */
 export function documentCeiling(resource: Resource, subscription: Subscription): number {
   return subscription.version + fanoutsSince(resource, subscription);

@@ -3,7 +3,8 @@ import type { WatcherEntry } from '../api';
 import type { Decide, Notice, ResourceChange } from '../changes';
 import { isWatched } from '../changes';
 import { followsState, type Resource } from '../resource';
-import { type Authorise, restate, withOwnEvent } from './subscribe';
+import { withOwnEvent } from './dialog';
+import { type Authorise, restate } from './subscribe';
 import { tellWatcherinfo, waitingEntry } from './watcherinfo';
 
 /**

@@ -1,7 +1,7 @@
 // Owns the decision about records whose time has come: a publication as if removed, a subscription as if ended, a waiting as given up.
 import { type Decision, isWatched, type Notice, nothing, type ResourceChange, type Surroundings } from '../changes';
 import type { AuthorisedWatcher, Resource, Subscription } from '../resource';
-import { withOwnEvent } from './subscribe';
+import { withOwnEvent } from './dialog';
 import { tellWatcherinfo, waitingEntry } from './watcherinfo';
 import { ended } from './watchers';
 

@@ -1,9 +1,10 @@
-// Owns the decision about a PUBLISH (RFC 3903 §6): initial, refresh, modify or remove.
+// Owns the decision about a PUBLISH (RFC 3903 §6): initial, refresh, modify or remove; and removal by hand.
 import {
   type Answer,
   type Decision,
   endOf,
   isWatched,
+  nothing,
   type ResourceChange,
   refuse,
   type Surroundings,
@@ -46,6 +47,15 @@ export function decidePublish(
   // A refresh changes no state, so nobody is notified.
   if (previous && !request.body) return { changes: [store], notices: [], answer };
   return withFanOut(resource, request, store, answer);
+}
+
+/** Takes a publication out, as if its time had come. Nothing when there is none of this entity-tag. */
+export function removePublication(resource: Resource, etag: string): Decision {
+  const publication = resource.publications.get(etag);
+  if (!publication) return nothing;
+  const change: ResourceChange = { kind: 'unpublish', publication };
+  if (!isWatched(resource)) return { changes: [change], notices: [] };
+  return { changes: [change, { kind: 'fan-out', winfo: false }], notices: [{ to: 'watchers', except: '' }] };
 }
 
 function withFanOut(resource: Resource, request: PublishRequest, change: ResourceChange, answer: Answer): Decision {

@@ -5,11 +5,11 @@ import {
   type Decision,
   endOf,
   type Notice,
-  nothing,
   type ResourceChange,
   refuse,
   type Surroundings,
 } from '../changes';
+import { type Ending, eventOf } from '../ending';
 import type { Permission } from '../permission';
 import type { SubscribeRequest } from '../request/subscribe';
 import {
@@ -17,20 +17,20 @@ import {
   cseqCeiling,
   dialogId,
   documentCeiling,
-  isSameTarget,
   type Resource,
   type Subscription,
   subscriptionCount,
 } from '../resource';
+import { endSubscriptions, withOwnEvent } from './dialog';
 import { endedEntry, tellWatcherinfo, watcherEntry } from './watcherinfo';
-import { ended, fetched, record, waitingRecord } from './watchers';
+import { fetched, record, waitingRecord } from './watchers';
 
 /** What the presentity allows a watcher at this moment. */
 export type Authorise = (resource: Resource, watcher: string, winfo: boolean) => Permission;
 
 export interface SubscribeSettings {
   readonly maxSubscriptions: number;
-  /** Seconds for which a watcher that gave up waiting for permission is remembered. */
+  /** Seconds for which a watcher may be pending, and may wait after that; 0: nobody waits, and who is pending stays so. */
   readonly waitingTime: number;
   readonly authorise: Authorise;
 }
@@ -80,50 +80,6 @@ export function decideSubscribe(
   return { changes, notices, answer };
 }
 
-/**
- * Drops one subscription whose watcher could not be notified (RFC 6665 §4.2.2): nothing more is sent to it. `failed` is the
- * dialog as it was then; a watcher that has moved since, and said so with a refresh, keeps its subscription.
- */
-export function dropSubscription(
-  resource: Resource,
-  failed: Subscription,
-  waitingTime: number,
-  around: Surroundings,
-): Decision {
-  const subscription = resource.subscriptions.get(failed.id);
-  if (!subscription || !isSameTarget(subscription, failed)) return nothing;
-  const changes: ResourceChange[] = [{ kind: 'unsubscribe', subscription }];
-  const notices: Notice[] = [];
-  ended(resource, [subscription], 'timeout', waitingTime, changes, notices, around);
-  return { changes, notices };
-}
-
-/** Sends one more NOTIFY in a dialog, for instance after one that failed for a while; its CSeq needs a place. */
-export function notifyAgain(resource: Resource, id: string): Decision {
-  const previous = resource.subscriptions.get(id);
-  if (!previous) return nothing;
-  const subscription = withOwnEvent(resource, previous, {});
-  return {
-    changes: [{ kind: 'subscribe', subscription, replaces: previous }],
-    notices: [{ to: 'dialog', subscription }],
-  };
-}
-
-/** The subscription with something changed and one more NOTIFY provided for. */
-export function withOwnEvent(
-  resource: Resource,
-  subscription: Subscription,
-  changed: Partial<Subscription>,
-): Subscription {
-  const after = { ...subscription, ...changed };
-  return {
-    ...after,
-    localCseq: cseqCeiling(resource, subscription) + 1,
-    fanoutsAt: counterOf(resource, subscription.winfo),
-    version: documentCeiling(resource, subscription) + (after.status === 'active' ? 1 : 0),
-  };
-}
-
 function decideInDialog(
   resource: Resource,
   request: SubscribeRequest,
@@ -146,27 +102,38 @@ function decideInDialog(
     socket: request.socket,
     remoteCseq: request.cseq,
   };
+  const permission = settings.authorise(resource, previous.watcher, previous.winfo);
+  const ending = endingOf(request, previous, permission, settings.waitingTime, around);
+  if (ending) {
+    const last = { ...previous, ...target };
+    return { ...endSubscriptions(resource, [last], ending, settings.waitingTime, around), answer };
+  }
   const changes: ResourceChange[] = [];
   const notices: Notice[] = [];
-  if (request.expires === 0) {
-    const last = withOwnEvent(resource, previous, target);
-    changes.push({ kind: 'unsubscribe', subscription: last });
-    notices.push({ to: 'dialog', subscription: last, ends: 'timeout' });
-    ended(resource, [last], 'timeout', settings.waitingTime, changes, notices, around);
-  } else {
-    const contentType = request.contentType ?? previous.contentType;
-    const changed = { ...target, contentType, expires: endOf(around.now, request.expires) };
-    const permission = settings.authorise(resource, previous.watcher, previous.winfo);
-    const entry = restate(resource, previous, permission, changed, changes, notices, around);
-    if (entry) tellWatcherinfo(resource, 'partial', [entry], changes, notices);
-  }
+  const contentType = request.contentType ?? previous.contentType;
+  const changed = { ...target, contentType, expires: endOf(around.now, request.expires) };
+  const entry = restate(resource, previous, permission, changed, changes, notices, around);
+  if (entry) tellWatcherinfo(resource, 'partial', [entry], changes, notices);
   return { changes, notices, answer };
+}
+
+/** Whether a SUBSCRIBE in a dialog is its end: because it says so, or because the watcher was pending for too long. */
+function endingOf(
+  { expires }: SubscribeRequest,
+  { status, subscribedAt }: Subscription,
+  permission: Permission,
+  waitingTime: number,
+  around: Surroundings,
+): Ending | undefined {
+  if (expires === 0) return 'timeout';
+  if (status !== 'pending' || permission.status !== 'pending' || waitingTime === 0) return undefined;
+  // RFC 3857 §4.7.1. A subscription has to be refreshed to live that long, so the refresh is the time to look.
+  return around.now / 1000 - subscribedAt >= waitingTime ? 'giveup' : undefined;
 }
 
 /**
  * Stores a running subscription anew under the permission that it has now, and tells its watcher. One that is not allowed
- * any more ends: `rejected` by a block; `deactivated` when the presentity has to be asked again, so that the watcher
- * subscribes anew and is pending then (RFC 3857 §4.7.1 knows no way from active to pending).
+ * any more ends, also when it would have to be pending: RFC 3857 §4.7.1 knows no way back there.
  * @returns what the watcherinfo subscribers are to be told: its new status, when it has one
  */
 export function restate(
@@ -180,14 +147,14 @@ export function restate(
 ): WatcherEntry | undefined {
   const { status, view } = permission;
   if (status === 'rejected' || (status === 'pending' && previous.status === 'active')) {
-    const reason = status === 'rejected' ? 'rejected' : 'deactivated';
+    const reason = previous.status === 'active' ? permission.ends : 'rejected';
     const last = withOwnEvent(resource, previous, changed);
     changes.push({ kind: 'unsubscribe', subscription: last });
     notices.push({ to: 'dialog', subscription: last, ends: reason });
     if (previous.winfo) return undefined;
     const known = resource.watchers.get(previous.watcher);
     if (known) changes.push({ kind: 'forget', watcher: known });
-    return endedEntry(last, reason, around.now);
+    return endedEntry(last, eventOf(reason), around.now);
   }
   const isNews = status !== previous.status;
   const reason = isNews ? 'approved' : previous.reason;

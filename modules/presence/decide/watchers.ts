@@ -44,7 +44,7 @@ export function fetched(
   around: Surroundings,
 ): void {
   const { watcher, watcherId, displayName } = subscription;
-  if (resource.watchers.has(watcher) || !mayWait(resource, waitingTime)) return;
+  if (resource.watchers.has(watcher) || roomToWait(resource, waitingTime) === 0) return;
   const expires = endOf(around.now, waitingTime);
   const insertedTime = Math.floor(around.now / 1000);
   changes.push({
@@ -58,11 +58,12 @@ function waitsFrom(subscription: Subscription, around: Surroundings): WatcherEnt
   return { ...endedEntry(subscription, 'timeout', around.now), status: 'waiting' };
 }
 
-function mayWait(resource: Resource, waitingTime: number): boolean {
-  if (waitingTime === 0) return false;
-  let waiting = 0;
-  for (const { status } of resource.watchers.values()) if (status === 'waiting') waiting++;
-  return waiting < maxWaiting;
+/** How many more watchers may begin to wait. */
+function roomToWait(resource: Resource, waitingTime: number): number {
+  if (waitingTime === 0) return 0;
+  let room = maxWaiting;
+  for (const { status } of resource.watchers.values()) if (status === 'waiting') room--;
+  return Math.max(0, room);
 }
 
 /** Watchers of one presentity that may wait for its word without a subscription; more of them are forgotten at once. */
@@ -70,7 +71,8 @@ const maxWaiting = 1000;
 
 /**
  * What the end of subscriptions to the presentity means for its watcherinfo and for what is known of the watchers. Who was
- * still pending is remembered as waiting, so that the presentity learns of everybody who asked (RFC 3857 §4.7.1).
+ * still pending when its time was over is remembered as waiting, so that the presentity learns of everybody who asked; every
+ * other event is the end of it (RFC 3857 §4.7.1).
  */
 export function ended(
   resource: Resource,
@@ -84,14 +86,15 @@ export function ended(
   const watched = subscriptions.filter((subscription) => !subscription.winfo);
   if (watched.length === 0) return;
   const left = new Map<string, number>();
+  let room = event === 'timeout' ? roomToWait(resource, waitingTime) : 0;
   const entries: WatcherEntry[] = [];
   for (const subscription of watched) {
     const { watcher } = subscription;
     const others = (left.get(watcher) ?? subscriptionCount(resource, watcher, false)) - 1;
     left.set(watcher, others);
     const known = resource.watchers.get(watcher);
-    const waits = known && others === 0 && subscription.status === 'pending';
-    if (waits && mayWait(resource, waitingTime)) {
+    if (known && others === 0 && subscription.status === 'pending' && room > 0) {
+      room--;
       const expires = endOf(around.now, waitingTime);
       const { watcherId, displayName } = subscription;
       changes.push({ kind: 'authorise', watcher: { ...known, status: 'waiting', expires, watcherId, displayName } });

@@ -1,6 +1,7 @@
 // Owns what is known in memory about one dialog's NOTIFYs: the last CSeq, the one in flight, what waits behind it.
 import type { ClientTransaction, Flow, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
+import type { Ending } from '../ending';
 import { cseqCeiling, documentCeiling, type Resource, type Subscription } from '../resource';
 import { frameOf, type NotifyFrame } from './message';
 
@@ -15,12 +16,12 @@ export interface Channel {
   state: ChannelState;
   /** The last number used. */
   cseq: number;
-  /** Watcherinfo documents sent, which is the version of the next (RFC 3858 §4.1). */
+  /** Watcherinfo documents sent, which is the version of the next (RFC 3858 §3). */
   documents: number;
   /** Something happened since the NOTIFY in flight was made: another one follows it, with the newest state. */
   again: boolean;
   /** The subscription has ended: what its last NOTIFY says, and the dialog as it was. */
-  end: { readonly reason: string; readonly subscription: Subscription } | undefined;
+  end: { readonly reason: Ending; readonly subscription: Subscription } | undefined;
   /** Watcherinfo not yet told; `full` wins over single entries, `entries` then adds those who have ended. */
   untold: { full: boolean; readonly entries: Map<string, WatcherEntry> } | undefined;
   /** The status that the last NOTIFY was answered with, or why there was none. */

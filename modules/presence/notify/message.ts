@@ -1,4 +1,5 @@
 // Owns the bytes of a NOTIFY: what stays the same in a dialog is made once, the rest is put around it.
+import type { Ending } from '../ending';
 import type { Subscription } from '../resource';
 import { routesOf } from './target';
 
@@ -38,7 +39,7 @@ export function contentOf(type: string, body: Buffer): Content {
 }
 
 /** The value of Subscription-State: `active;expires=n`, `pending;expires=n` or `terminated;reason=r` (RFC 6665 §4.1.3). */
-export function subscriptionState(subscription: Subscription, ends: string | undefined, now: number): string {
+export function subscriptionState(subscription: Subscription, ends: Ending | undefined, now: number): string {
   if (ends !== undefined) return `terminated;reason=${ends}`;
   return `${subscription.status};expires=${Math.max(0, subscription.expires - Math.ceil(now / 1000))}`;
 }

@@ -226,7 +226,7 @@ export class Notifier {
 
   private backOff(channel: Channel, afterMs: number): void {
     channel.failures++;
-    // The document of a failed NOTIFY is lost to the watcher: a later part would leave a hole (RFC 3858 §4.1).
+    // The document of a failed NOTIFY is lost to the watcher: a later part would leave a hole (RFC 3858 §4).
     if (channel.subscription.winfo) tell(channel, true, []);
     channel.state = 'backing-off';
     channel.retryAt = this.options.clock.now() + afterMs;

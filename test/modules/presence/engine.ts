@@ -27,6 +27,7 @@ export const defaults: Settings = {
   minExpires: 0,
   serverAddress: undefined,
   subsRespond200: false,
+  xcapauthUserdelReason: 'probation',
   waitingSubsDaysno: 3,
   maxBody: 65_535,
   maxPublications: 64,

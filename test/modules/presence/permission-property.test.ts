@@ -148,8 +148,10 @@ class World {
         return 'active closed closed';
       case 'block':
         return 'terminated;reason=rejected';
-      default:
+      case 'confirm':
         return dialog.last === 'pending' ? 'pending' : 'terminated;reason=deactivated';
+      default:
+        return dialog.last === 'pending' ? 'pending' : 'terminated;reason=probation';
     }
   }
 

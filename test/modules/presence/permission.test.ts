@@ -31,7 +31,7 @@ test('who waits is let in when a rule says so: the watcher gets the state, watch
   assert.deepEqual(listed(engine), ['0 full: ', '1 partial: bob pending subscribe', '2 partial: bob active approved']);
 });
 
-test('without its document a running subscription ends deactivated, and the next one is pending', async () => {
+test('without its document a running subscription ends on probation, and the next one is pending', async () => {
   const engine = await openRuled();
   await watchWatchers(engine);
   await rule(engine, ruleset(allowBob));
@@ -39,11 +39,11 @@ test('without its document a running subscription ends deactivated, and the next
   await watch(engine, 'bob');
   await rule(engine, undefined);
   await watch(engine, 'bob', { callId: 'again' });
-  assert.deepEqual(told(engine, 'bob'), ['active open', 'terminated;reason=deactivated']);
+  assert.deepEqual(told(engine, 'bob'), ['active open', 'terminated;reason=probation']);
   assert.deepEqual(told(engine, 'again'), ['pending']);
   assert.deepEqual(listed(engine).slice(1), [
     '1 partial: bob active subscribe',
-    '2 partial: bob terminated deactivated',
+    '2 partial: bob terminated probation',
     '3 partial: bob pending subscribe',
   ]);
 });
@@ -99,7 +99,7 @@ test('a document that cannot be read lets nobody in, and a warning names it with
     assert.deepEqual([presentity, document], [alice, 'pres-rules/users/sip:alice@example.com/index']);
     assert.match(reason ?? '', /^1:\d+: /);
   }
-  assert.equal(told(engine, 'bob').at(-1), 'terminated;reason=deactivated');
+  assert.equal(told(engine, 'bob').at(-1), 'terminated;reason=probation');
   const states = engine.sent.filter(({ callId }) => callId !== 'bob').map(({ state }) => state.split(';')[0]);
   assert.deepEqual(states, ['pending', 'pending', 'pending']);
 });
@@ -154,14 +154,14 @@ test('so it does after a restart, for a presentity that nobody has asked for sin
   await after.pass(299);
   assert.deepEqual(told(after, 'bob'), []);
   await after.pass(2);
-  assert.deepEqual(told(after, 'bob'), ['terminated;reason=rejected']);
+  assert.deepEqual(told(after, 'bob'), ['terminated;reason=probation']);
 
   const small = await openRuled({ settings: { cacheSize: 16 } });
   await write(small, ruleset({ ...allowBob, conditions: between('00:00:00', '00:00:30') }));
   await watch(small, 'bob');
   for (let n = 0; n < 50; n++) await small.handle(publishText({ to: `sip:u${n}@h`, body: pidf('open') }));
   await small.pass(31);
-  assert.deepEqual(told(small, 'bob'), ['active closed', 'terminated;reason=rejected']);
+  assert.deepEqual(told(small, 'bob'), ['active closed', 'terminated;reason=probation']);
 });
 
 test('what ended while the server was down is ended after the start', async () => {
@@ -173,7 +173,7 @@ test('what ended while the server was down is ended after the start', async () =
   before.clock.advance(120_000, 120_000);
   const after = await before.restart();
   await after.pass(1);
-  assert.deepEqual(told(after, 'bob'), ['terminated;reason=rejected']);
+  assert.deepEqual(told(after, 'bob'), ['terminated;reason=probation']);
 });
 
 test('the presentity goes to another sphere by what it publishes, and back when that ends', async () => {

@@ -87,10 +87,16 @@ export function watcher(more: Partial<AuthorisedWatcher> = {}): AuthorisedWatche
   };
 }
 
-export const granted: Permission = { status: 'active', view: 'everything', transformation: undefined, byRules: false };
+export const granted: Permission = {
+  status: 'active',
+  view: 'everything',
+  transformation: undefined,
+  byRules: false,
+  ends: 'rejected',
+};
 /** Allowed, and shown nothing: by a polite block, or by rules that grant nothing. */
 export const politelyBlocked: Permission = { ...granted, view: 'closed', byRules: true };
-export const pending: Permission = { ...politelyBlocked, status: 'pending' };
+export const pending: Permission = { ...politelyBlocked, status: 'pending', ends: 'deactivated' };
 export const rejected: Permission = { ...politelyBlocked, status: 'rejected' };
 
 /** A resource that holds these records. */

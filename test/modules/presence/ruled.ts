@@ -7,6 +7,7 @@ import { compileRules } from '../../../modules/presence_xml/rules/compile';
 import { transformPidf } from '../../../modules/presence_xml/rules/transform';
 import { sphereOf } from '../../../modules/presence_xml/sphere';
 import { defaults, Engine, type EngineSpec } from './engine';
+import { key } from './records';
 import { publishText, type SubscribeSpec, subscribeText } from './requests';
 
 export const alice = 'sip:alice@example.com';
@@ -136,4 +137,10 @@ export function listed(engine: Engine): string[] {
       const watchers = winfo.watchers.map(({ uri, status, event }) => `${uri.slice(4, 7)} ${status} ${event}`);
       return `${winfo.version} ${winfo.state}: ${watchers.join(', ')}`;
     });
+}
+
+/** The watchers that are stored, without their ids. */
+export async function stored(engine: Engine): Promise<string[]> {
+  const [loaded] = await engine.presence.store.load([key]);
+  return [...(loaded?.watchers.values() ?? [])].map(({ watcher, status }) => `${watcher.slice(4, 7)} ${status}`);
 }

@@ -2,17 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Engine } from './engine';
-import { key } from './records';
 import { subscribeText } from './requests';
-import { allowBob, listed, openRuled, rule, ruleset, told, watch, watchWatchers } from './ruled';
+import { alice, allowBob, listed, openRuled, rule, ruleset, stored, told, watch, watchWatchers, write } from './ruled';
 
 const day = 86_400;
-
-/** The watchers that are stored, without their ids. */
-async function stored(engine: Engine): Promise<string[]> {
-  const [loaded] = await engine.presence.store.load([key]);
-  return [...(loaded?.watchers.values() ?? [])].map(({ watcher, status }) => `${watcher.slice(4, 7)} ${status}`);
-}
 
 const lastIds = (engine: Engine) => engine.sent.at(-1)?.winfo.watchers.map(({ id }) => id) ?? [];
 
@@ -111,4 +104,47 @@ test('a watcher whose NOTIFY fails while it waits for permission is remembered t
   await engine.quiet();
   assert.deepEqual(await stored(engine), ['bob waiting']);
   assert.equal(listed(engine).at(-1)?.split(': ')[1], 'bob waiting timeout');
+});
+
+test('who is pending for longer than a watcher may wait is given up with the refresh that asks again', async () => {
+  const engine = await openRuled({ settings: { waitingSubsDaysno: 1, maxExpires: 100_000 } });
+  await watchWatchers(engine, { expires: 90_000 });
+  const { toTag } = await watch(engine, 'bob', { expires: 90_000 });
+  engine.clock.advance((day - 1) * 1000, 1e9);
+  await watch(engine, 'bob', { toTag, cseq: 2, expires: 90_000 });
+  engine.clock.advance(1000, 1000);
+  assert.equal((await watch(engine, 'bob', { toTag, cseq: 3, expires: 90_000 })).status, 202);
+  assert.deepEqual(told(engine, 'bob'), ['pending', 'pending', 'terminated;reason=giveup']);
+  assert.equal(listed(engine).at(-1), '2 full: bob terminated giveup');
+  assert.deepEqual(await stored(engine), []);
+  const forever = await openRuled({ settings: { waitingSubsDaysno: 0, maxExpires: 400_000 } });
+  const first = await watch(forever, 'bob', { expires: 400_000 });
+  forever.clock.advance(3 * day * 1000, 1e9);
+  await watch(forever, 'bob', { toTag: first.toTag, cseq: 2 });
+  assert.deepEqual(told(forever, 'bob'), ['pending', 'pending']);
+});
+
+test('a decision that comes before that refresh is what counts', async () => {
+  for (const [handling, last] of [
+    ['allow', 'active closed'],
+    ['block', 'terminated;reason=rejected'],
+  ] as const) {
+    const engine = await openRuled({ settings: { waitingSubsDaysno: 1, maxExpires: 100_000 } });
+    const { toTag } = await watch(engine, 'bob', { expires: 90_000 });
+    engine.clock.advance(day * 1000, 1e9);
+    await write(engine, ruleset({ ...allowBob, handling }));
+    await engine.functions.pres_update_watchers?.call(alice, 'presence');
+    await watch(engine, 'bob', { toTag, cseq: 2 });
+    assert.equal(told(engine, 'bob')[1], last);
+  }
+});
+
+test('a crowd whose pending subscriptions end in one second waits only up to the bound', async () => {
+  const engine = await openRuled({ settings: { maxSubscriptions: 10 } });
+  for (let n = 0; n < 1100; n++) {
+    await engine.handle(subscribeText({ from: `sip:w${n}@example.com`, callId: `c${n}`, expires: 5 }));
+  }
+  await engine.pass(7);
+  const waiting = await stored(engine);
+  assert.deepEqual([waiting.length, waiting.filter((text) => text.endsWith('waiting')).length], [1000, 1000]);
 });

@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SipError } from '../../../../core/base/errors';
-import {
-  decideSubscribe,
-  dropSubscription,
-  notifyAgain,
-  type SubscribeSettings,
-} from '../../../../modules/presence/decide/subscribe';
+import { dropSubscription, notifyAgain } from '../../../../modules/presence/decide/dialog';
+import { decideSubscribe, type SubscribeSettings } from '../../../../modules/presence/decide/subscribe';
 import type { SubscribeRequest } from '../../../../modules/presence/request/subscribe';
 import { cseqCeiling, type Resource } from '../../../../modules/presence/resource';
 import {
