@@ -19,6 +19,8 @@ interface Documents {
 interface Made {
   readonly by: EventPackage;
   readonly documents: WeakMap<Resource, Documents>;
+  /** What who may see nothing sees: whatever is published, neither its bytes nor the time that it takes may tell. */
+  readonly closed: WeakMap<Resource, Content>;
   /** Resources whose partial views have been made at least once. */
   readonly remembered: WeakSet<Resource>;
 }
@@ -62,7 +64,10 @@ export class Contents {
     return true;
   }
 
-  /** Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. */
+  /**
+   * Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. It is
+   * not called for who may not see it: they must not feel its size in the time that making it takes.
+   */
   compose(resource: Resource): void {
     this.documentsOf(resource);
   }
@@ -91,35 +96,39 @@ export class Contents {
    * what was allowed when a NOTIFY was decided on may be over when it leaves.
    */
   document(resource: Resource, { status, view, transformation }: Permission): Content {
-    const by = this.events.get(resource.key.event);
-    const documents = this.documentsOf(resource);
-    if (!by || !documents) return noContent;
-    const shown = status === 'active' ? view : closed;
-    const known = documents.views.get(shown);
-    if (known) return known;
+    const made = this.madeBy(resource.key.event);
+    if (!made) return noContent;
     try {
-      const filter = shown === closed ? undefined : transformation;
-      const body = shown === everything ? documents.whole : seen(resource, by, documents.whole, filter);
-      const content = contentOf(by.notifyTypes[0] ?? '', body);
-      documents.views.set(shown, content);
-      return content;
+      return status === 'active' && view !== closed
+        ? this.shown(resource, made, view, transformation)
+        : closedDocument(resource, made);
     } catch (error) {
       this.log.error(
-        { err: error, resource: resource.key.id, view: shown },
+        { err: error, resource: resource.key.id, view },
         'the event package could not transform a document',
       );
       return noContent;
     }
   }
 
+  private shown(resource: Resource, { by }: Made, view: string, transformation: View | undefined): Content {
+    const documents = this.documentsOf(resource);
+    if (!documents) return noContent;
+    const known = documents.views.get(view);
+    if (known) return known;
+    const body = view === everything ? documents.whole : seen(resource, by, documents.whole, transformation);
+    const content = contentOf(by.notifyTypes[0] ?? '', body);
+    documents.views.set(view, content);
+    return content;
+  }
+
   /** What a permission lets be seen of the resource as it is in memory, made for the occasion; '' when nothing can be made. */
   preview(resource: Resource, { status, view, transformation }: Permission): string {
     const by = this.events.get(resource.key.event);
     if (!by || status !== 'active') return '';
+    if (view === closed) return String(by.compose(resource.key.uri, [], 0));
     const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
-    return String(
-      view === everything ? whole : seen(resource, by, whole, view === closed ? undefined : transformation),
-    );
+    return String(view === everything ? whole : seen(resource, by, whole, transformation));
   }
 
   private madeBy(event: string): Made | undefined {
@@ -127,7 +136,7 @@ export class Contents {
     if (!by) return undefined;
     let made = this.made.get(event);
     if (made?.by !== by) {
-      made = { by, documents: new WeakMap(), remembered: new WeakSet() };
+      made = { by, documents: new WeakMap(), closed: new WeakMap(), remembered: new WeakSet() };
       this.made.set(event, made);
     }
     return made;
@@ -171,6 +180,15 @@ export class Contents {
 }
 
 const none: ReadonlyMap<string, Content> = new Map();
+
+function closedDocument(resource: Resource, { by, closed }: Made): Content {
+  let content = closed.get(resource);
+  if (!content) {
+    content = contentOf(by.notifyTypes[0] ?? '', by.compose(resource.key.uri, [], 0));
+    closed.set(resource, content);
+  }
+  return content;
+}
 
 /** Newest content first. */
 function publishedIn(resource: Resource): PublishedDocument[] {

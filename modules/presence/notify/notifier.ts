@@ -99,7 +99,7 @@ export class Notifier {
     const current = ends === undefined ? resource.subscriptions.get(subscription.id) : subscription;
     // Ended again before it was told of its beginning.
     if (!current) return;
-    this.contents.compose(resource);
+    if (followsState(current) && !current.winfo) this.contents.compose(resource);
     const channel = this.traffic.channelOf(resource, current, subscription.localCseq === 1);
     if (ends !== undefined) channel.end = { reason: ends, subscription };
     if (subscription.winfo) tell(channel, true, []);

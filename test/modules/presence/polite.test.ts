@@ -83,3 +83,34 @@ test('its winfo is that of a watcher who is let in; an allow afterwards is a cha
   await rule(engine, politely);
   assert.deepEqual(told(engine, 'bob'), ['active closed', 'active open', 'active closed']);
 });
+
+test('nothing that is published is composed for who may not see it: the time of a NOTIFY does not tell its size', async () => {
+  for (const rules of [politely, undefined, ruleset({ ...allowBob, grant: '' }), ruleset({ handling: 'block' })]) {
+    const documents: number[] = [];
+    const engine = await openRuled();
+    const by = engine.events.get('presence');
+    assert.ok(by);
+    engine.events.set('presence', {
+      ...by,
+      compose: (presentity, publications, revision) => {
+        documents.push(publications.length);
+        return by.compose(presentity, publications, revision);
+      },
+    });
+    await write(engine, rules);
+    await publish(engine, pidf('open'));
+    const { toTag } = await watch(engine, 'bob');
+    await publish(engine, pidf('closed'));
+    // Memory is new, so nothing is made yet; a refresh and a fetch are all that happens in it.
+    await engine.presence.housekeeping();
+    documents.length = 0;
+    const after = await engine.restart();
+    await watch(after, 'bob', { toTag, cseq: 2 });
+    await watch(after, 'bob', { fromTag: 'fetch', expires: 0 });
+    assert.deepEqual(
+      documents.filter((length) => length > 0),
+      [],
+      String(rules),
+    );
+  }
+});
