@@ -260,7 +260,7 @@ describe('rules over the wire', () => {
     await change(rule('a', 'allow', bob, '<pr:provide-services><pr:all-services/></pr:provide-services>'), 'update');
     const less = await dialog.next();
     assert.deepEqual([less.state, less.body.includes('open'), less.body.includes('foo')], ['active', true, false]);
-    await change(undefined);
+    await change(rule('a', 'confirm', bob));
     assert.equal(stateOf(await dialog.next()), 'deactivated');
     assert.match((await winfo.until(({ body }) => body.includes('terminated'))).body, /deactivated/);
     const again = await watch(presentity, 'sip:bob@example.com');
@@ -277,7 +277,7 @@ describe('rules over the wire', () => {
     ruled.write(presentity, ruleset(rule('a', 'allow', bob, undefined, span)));
     const dialog = await watch(presentity, 'sip:bob@example.com');
     assert.equal((await dialog.next()).state, 'active');
-    assert.equal(stateOf(await dialog.next()), 'rejected');
+    assert.equal(stateOf(await dialog.next()), 'probation');
   });
 
   test('the watchers of a presentity are nobody else’s business', async () => {
