@@ -14,6 +14,8 @@ export interface ResourceKey {
 
 /** A stored publication (RFC 3903). `document` keeps its identity until the content changes. */
 export interface Publication {
+  /** The entity-tag it began with: its name in the database, where what changes with each PUBLISH is no good as a key. */
+  readonly ruid: string;
   readonly etag: string;
   /** Unix seconds. */
   readonly expires: number;

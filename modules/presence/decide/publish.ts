@@ -89,5 +89,5 @@ function publicationOf(
   let sequence = 1;
   for (const other of resource.publications.values()) sequence = Math.max(sequence, other.document.sequence + 1);
   const document = { etag, body, changedAt: receivedTime, sequence };
-  return { etag, expires, receivedTime, sender: request.sender, document };
+  return { ruid: previous?.ruid ?? etag, etag, expires, receivedTime, sender: request.sender, document };
 }

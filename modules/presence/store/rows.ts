@@ -49,7 +49,7 @@ export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChang
     case 'publish':
       return [publicationWrite(schema, key, change.publication, change.replaces)];
     case 'unpublish':
-      return [{ op: 'delete', table: schema.presentity, key: publicationKey(key, change.publication.etag) }];
+      return [{ op: 'delete', table: schema.presentity, key: publicationKey(key, change.publication) }];
     case 'subscribe':
       return [subscriptionWrite(schema, key, change.subscription, change.replaces)];
     case 'unsubscribe':
@@ -70,10 +70,10 @@ function publicationWrite(
   publication: Publication,
   replaces: Publication | undefined,
 ): Write {
-  const { etag, expires, receivedTime, sender, document } = publication;
+  const { ruid, etag, expires, receivedTime, sender, document } = publication;
   if (!replaces) {
     const { body, sequence, changedAt } = document;
-    const row = [key.user, key.domain, key.event, etag, expires, receivedTime, body, sender, 0, null];
+    const row = [key.user, key.domain, key.event, etag, expires, receivedTime, body, sender, 0, ruid];
     return { op: 'put', table: schema.presentity, row: [...row, sequence, changedAt] };
   }
   const moved = { etag, expires, received_time: receivedTime };
@@ -81,16 +81,17 @@ function publicationWrite(
     document === replaces.document
       ? moved
       : { ...moved, sender, body: document.body, sequence: document.sequence, changed_time: document.changedAt };
-  return { op: 'update', table: schema.presentity, key: publicationKey(key, replaces.etag), set };
+  return { op: 'update', table: schema.presentity, key: publicationKey(key, publication), set };
 }
 
-function publicationKey(key: ResourceKey, etag: string): Row {
-  return [key.user, key.domain, key.event, etag];
+function publicationKey(key: ResourceKey, { ruid }: Publication): Row {
+  return [key.user, key.domain, key.event, ruid];
 }
 
 export function readPublicationRow(row: Row): Publication {
   const etag = String(row[3]);
   return {
+    ruid: String(row[9]),
     etag,
     expires: Number(row[4]),
     receivedTime: Number(row[5]),

@@ -46,11 +46,12 @@ function presentityTable(name: string): Table {
       { name: 'body', type: 'blob' },
       text('sender', sizes.uri),
       integer('priority'),
-      nullable('ruid', 64),
+      text('ruid', 64),
       integer('sequence'),
       integer('changed_time'),
     ],
-    primaryKey: ['username', 'domain', 'event', 'etag'],
+    // Not by etag, as Kamailio has it: that changes with every refresh, and each time the index would.
+    primaryKey: ['username', 'domain', 'event', 'ruid'],
     indexes: [{ name: `${name}_expires`, columns: ['expires'] }],
   };
 }

@@ -29,6 +29,7 @@ export function publication(more: Partial<Publication> & { body?: string; sequen
   const { body = '<a/>', sequence = 1, ...rest } = more;
   const etag = more.etag ?? 'e1';
   return {
+    ruid: etag,
     etag,
     expires: startSeconds + 3600,
     receivedTime: startSeconds,
