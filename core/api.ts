@@ -65,7 +65,13 @@ export type { ReplyOptions } from './sip/reply';
 export { buildReply } from './sip/reply';
 export type { Resolver, Target } from './sip/resolver';
 export { decodeUtf8, detach, encodeUtf8, isToken, oneLine, quote } from './sip/text';
-export type { ClientOutcome, ClientTransaction, ServerTransaction, TransactionLayer } from './sip/transaction/layer';
+export type {
+  ClientOutcome,
+  ClientRequest,
+  ClientTransaction,
+  ServerTransaction,
+  TransactionLayer,
+} from './sip/transaction/layer';
 export type { Endpoint, Flow, Protocol } from './sip/transport/flow';
 export { hostPort, parseFlowKey } from './sip/transport/flow';
 export type { ListenPoint, TransportLayer } from './sip/transport/layer';

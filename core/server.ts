@@ -233,7 +233,7 @@ export function createSip(core: CoreSettings, logging: Logging, clock: Clock, ra
   const wheel = new TimerWheel(clock, { log: logging.named('core') });
   const log = logging.named('sip');
   const transports = new TransportLayer({ log, wheel, limits: transportLimits(core) });
-  const timers = { t1: core.sipT1, t2: core.sipT2, t4: core.sipT4 };
+  const timers = { t1: core.sipT1, t2: core.sipT2 };
   const overload = overloadLimits(core);
   const transactions = new TransactionLayer({ transports, wheel, random, log, timers, overload });
   const resolver = new Resolver({

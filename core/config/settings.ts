@@ -165,14 +165,6 @@ export const coreSettings = declareParams({
     unit: 'ms',
     doc: 'RFC 3261 timer T2, the longest interval between retransmissions.',
   },
-  sip_t4: {
-    type: 'integer',
-    default: 5000,
-    min: 10,
-    max: 60_000,
-    unit: 'ms',
-    doc: 'RFC 3261 timer T4, how long a message may linger in the network.',
-  },
   user_agent: {
     type: 'string',
     default: 'Rollcall',

@@ -1,5 +1,5 @@
 // Owns the grammars of header values: addresses, Via, Event, Accept, Content-Type and comma-separated lists (RFC 3261 §20, §25).
-import { blanks, itemEnd, type Params, scanParams } from './params';
+import { blanks, itemEnd, noParams, type Params, scanParams } from './params';
 import {
   BARE_URI,
   type ByteText,
@@ -61,7 +61,7 @@ export function parseNameAddr(value: string): NameAddr | undefined {
 }
 
 export function readNameAddr(source: ByteText, start: number, end: number): NameAddr | undefined {
-  const address: NameAddr = { display: '', uri: '', params: new Map() };
+  const address: NameAddr = { display: '', uri: '', params: noParams() };
   return scanNameAddr(source, start, end, address) === end ? address : undefined;
 }
 
@@ -73,7 +73,7 @@ export function parseNameAddrs(value: string): NameAddr[] | undefined {
 export function readNameAddrs(source: ByteText, start: number, end: number): NameAddr[] | undefined {
   const addresses: NameAddr[] = [];
   for (let i = start; ; i++) {
-    const address: NameAddr = { display: '', uri: '', params: new Map() };
+    const address: NameAddr = { display: '', uri: '', params: noParams() };
     i = scanNameAddr(source, i, end, address);
     if (i === -1) return undefined;
     addresses.push(address);
@@ -87,7 +87,7 @@ export function parseContact(value: string): NameAddr[] | undefined {
 }
 
 export function readContact(source: ByteText, start: number, end: number): NameAddr[] | undefined {
-  if (end - start === 1 && source.bytes[start] === 0x2a) return [{ display: '', uri: '*', params: new Map() }];
+  if (end - start === 1 && source.bytes[start] === 0x2a) return [{ display: '', uri: '*', params: noParams() }];
   return readNameAddrs(source, start, end);
 }
 
@@ -142,7 +142,7 @@ export function parseVia(value: string): Via | undefined {
 }
 
 export function readVia(source: ByteText, start: number, end: number): Via | undefined {
-  const via: Via = { protocol: '', host: '', port: undefined, params: new Map(), branch: undefined };
+  const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined };
   return scanVia(source, start, end, via) === -1 ? undefined : via;
 }
 
@@ -150,7 +150,7 @@ export function readVia(source: ByteText, start: number, end: number): Via | und
 export function readVias(source: ByteText, start: number, end: number): Via[] | undefined {
   const vias: Via[] = [];
   for (let i = start; ; i++) {
-    const via: Via = { protocol: '', host: '', port: undefined, params: new Map(), branch: undefined };
+    const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined };
     i = scanVia(source, i, end, via);
     if (i === -1) return undefined;
     vias.push(via);
@@ -208,7 +208,7 @@ export function parseEvent(value: string): EventHeader | undefined {
 
 export function readEvent(source: ByteText, start: number, end: number): EventHeader | undefined {
   const nameEnd = skipClass(source.bytes, start, end, TOKEN);
-  const params: Params = new Map();
+  const params = noParams();
   if (nameEnd === start || scanParams(source, nameEnd, end, params) !== end) return undefined;
   return { package: lowerSlice(source, start, nameEnd), id: params.get('id'), params };
 }
@@ -219,7 +219,7 @@ export function parseContentType(value: string): MediaType | undefined {
 }
 
 export function readContentType(source: ByteText, start: number, end: number): MediaType | undefined {
-  const media: MediaType = { type: '', params: new Map() };
+  const media: MediaType = { type: '', params: noParams() };
   return scanMediaType(source, start, end, media) === end ? media : undefined;
 }
 
@@ -232,7 +232,7 @@ export function readAccept(source: ByteText, start: number, end: number): MediaT
   const ranges: MediaType[] = [];
   if (start === end) return ranges;
   for (let i = start; ; i++) {
-    const media: MediaType = { type: '', params: new Map() };
+    const media: MediaType = { type: '', params: noParams() };
     i = scanMediaType(source, i, end, media);
     if (i === -1) return undefined;
     ranges.push(media);

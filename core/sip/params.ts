@@ -1,8 +1,13 @@
 // Owns header parameters: *( ";" name [ "=" value ] ) with quoted values, as they end nearly every SIP header.
+import { SmallMap } from '../base/small-map';
 import { BLANK, type ByteText, charge, isClass, lowerSlice, quotedEnd, skipClass, TOKEN, unquote, VALUE } from './text';
 
 /** Names in lower case; '' for a flag; a quoted value without its quotes and backslashes. Of a name given twice the first holds. */
-export type Params = Map<string, string>;
+export type Params = SmallMap<string>;
+
+export function noParams(): Params {
+  return new SmallMap();
+}
 
 /**
  * Reads the parameters from `start` into `params`, up to `end` or to a comma outside quotes.

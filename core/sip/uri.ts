@@ -1,4 +1,5 @@
 // Owns URIs: taken apart and put together (RFC 3261 §19.1), and the address of record that names a presentity.
+import { noParams, type Params } from './params';
 import {
   type ByteText,
   byteText,
@@ -25,7 +26,7 @@ export interface SipUri {
   host: string;
   port: number | undefined;
   /** Names lower case, '' for a flag. Of a name given twice the first holds. */
-  params: Map<string, string>;
+  params: Params;
   /** What follows the question mark, '' when there is none. */
   headers: string;
 }
@@ -45,7 +46,7 @@ export function readUri(source: ByteText, start: number, end: number): SipUri | 
   const colon = schemeEnd(source.bytes, start, end);
   if (colon === -1 || skipClass(source.bytes, colon + 1, end, URI) !== end) return undefined;
   const scheme = lowerSlice(source, start, colon);
-  const uri: SipUri = { scheme, user: '', password: '', host: '', port: undefined, params: new Map(), headers: '' };
+  const uri: SipUri = { scheme, user: '', password: '', host: '', port: undefined, params: noParams(), headers: '' };
   const tail = hasHost(scheme) ? scanAuthority(source, colon + 1, end, uri) : scanOpaque(source, colon + 1, end, uri);
   return tail !== -1 && scanTail(source, tail, end, uri) ? uri : undefined;
 }

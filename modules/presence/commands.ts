@@ -168,7 +168,7 @@ function dialog(presence: Presence, resource: Resource, subscription: Subscripti
     user_agent: subscription.userAgent,
     subscribe_cseq: subscription.remoteCseq,
     notify_cseq: channel?.cseq ?? 'none since the start',
-    notify_answer: channel?.answer ?? 'none yet',
+    notify_answer: String(channel?.answer ?? 'none yet'),
     notify_state: channel?.state ?? 'idle',
     notify_failures: channel?.failures ?? 0,
     ...(channel?.state === 'backing-off' ? { next_attempt: time(channel.retryAt / 1000) } : {}),

@@ -7,6 +7,7 @@ import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
 import { type Handover, handoverVersion } from './handover';
 import { Meter, measureParts } from './meter';
+import { replyOf } from './notify/options';
 import { params } from './params';
 import { Presence, type Settings, tickMs } from './presence';
 import { schemaOf } from './store/schema';
@@ -40,9 +41,9 @@ export default defineModule({
       rules: ctx.collect(ruleFormats),
       meter,
       trail: ctx.trail,
-      replied: (input) => {
-        meter.notified(input);
-        if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, input);
+      replied: (outcome, channel, subscription) => {
+        meter.notified(outcome);
+        if (ctx.hasEventRoute(replyRoute)) ctx.runEventRoute(replyRoute, replyOf(channel, subscription, outcome));
       },
       handover,
     });

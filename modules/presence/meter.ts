@@ -1,5 +1,5 @@
 // Owns what presence counts: the instruments that its parts raise, and the depths that are read where they are kept.
-import type { Clock, Counter, EventRouteInput, Histogram, Metrics } from '../../core/api';
+import type { ClientOutcome, Clock, Counter, Histogram, Metrics } from '../../core/api';
 import { changesDocument, type ResourceChange } from './changes';
 import type { Notifier } from './notify/notifier';
 import type { Presence } from './presence';
@@ -48,7 +48,7 @@ export class Meter {
   }
 
   /** A NOTIFY has ended. */
-  notified({ response }: EventRouteInput): void {
+  notified({ response }: ClientOutcome): void {
     if (response !== undefined && response.status < 300) return;
     this.failures(response === undefined ? 'none' : String(response.status)).inc();
   }

@@ -3,7 +3,6 @@ import {
   type Clock,
   type Database,
   DatabaseUnavailable,
-  type EventRouteInput,
   type Logger,
   type ParamValues,
   type Random,
@@ -23,6 +22,7 @@ import { Expiry } from './expiry';
 import { belongsTo, type Followup, type Handover, tablesOf } from './handover';
 import type { Meter } from './meter';
 import { Notifier } from './notify/notifier';
+import type { NotifierOptions } from './notify/options';
 import type { params } from './params';
 import { Permissions } from './permission';
 import type { Packages } from './request/common';
@@ -42,7 +42,7 @@ export interface EngineOptions {
   readonly events: ReadonlyMap<string, EventPackage>;
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
   readonly rules: ReadonlyMap<string, RuleFormat>;
-  readonly replied: ((input: EventRouteInput) => void) | undefined;
+  readonly replied: NotifierOptions['replied'];
   readonly meter?: Meter;
   /** For whoever traces. */
   readonly trail?: Trail | undefined;

@@ -154,5 +154,5 @@ test('the defaults of the settings are those of the SIP floor', () => {
   const core = paramValues(coreSettings);
   assert.deepEqual(transportLimits(core), defaultTransportLimits);
   assert.deepEqual(overloadLimits(core), defaultOverloadLimits);
-  assert.deepEqual({ t1: core.sipT1, t2: core.sipT2, t4: core.sipT4 }, defaultTimers);
+  assert.deepEqual({ t1: core.sipT1, t2: core.sipT2 }, defaultTimers);
 });

@@ -14,7 +14,7 @@ for (const transport of ['udp', 'tcp'] as const) {
 
     before(async () => {
       // Short timers, so that a watcher that does not answer is given up within the test.
-      server = await startRollcall({ core: { sip_t1: 20, sip_t2: 80, sip_t4: 100 } });
+      server = await startRollcall({ core: { sip_t1: 20, sip_t2: 80 } });
       ua = await SipUa.open(transport, server.at(transport), 'sip:bob@localhost');
       raw = await RawPeer.open(transport, server.at(transport));
     });

@@ -1,12 +1,12 @@
 // Owns client transactions for non-INVITE requests: retransmission, timeout, and the match of responses (RFC 3261 §17.1.2).
 import { BriefMap } from '../../base/brief-map';
+import { hashText } from '../../base/hash';
 import type { Logger } from '../../base/logger';
 import type { Random } from '../../base/random';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
 import type { SipResponse } from '../message';
 import type { Flow } from '../transport/flow';
 import type { MethodCounts } from './counts';
-import { RecentSet } from './recent';
 import type { Timers } from './timers';
 
 /** How a request ended: a final response, or why there is none. */
@@ -17,6 +17,7 @@ export interface ClientOutcome {
 
 export interface ClientRequest {
   readonly flow: Flow;
+  readonly method: string;
   /** Makes the request, with `Via: ` + via as its top Via. Called once, at once. */
   render(via: string): Buffer;
   /** Called once, never before `request` has returned. */
@@ -59,8 +60,6 @@ export class ClientTransactions {
   readonly #pending = new BriefMap<Call>();
   /** Only for streams, whose end is the end of what waits on them. */
   readonly #byConnection = new Map<Flow, Set<Call>>();
-  /** Timer K: retransmissions of a final response are absorbed for T4. */
-  readonly #finished: RecentSet;
 
   constructor(options: {
     wheel: TimerWheel;
@@ -76,7 +75,6 @@ export class ClientTransactions {
     this.#timers = options.timers;
     this.#counts = options.counts;
     this.#sentBy = options.sentBy;
-    this.#finished = new RecentSet(options.wheel, options.timers.t4);
   }
 
   /** Requests that wait for a final response. */
@@ -87,10 +85,10 @@ export class ClientTransactions {
   /** Sends a request. What `render` throws comes back to the caller, with nothing begun. */
   request(options: ClientRequest): ClientTransaction {
     const { flow } = options;
-    const branch = `z9hG4bK${this.#random.token()}`;
-    const via = `SIP/2.0/${flow.protocol.toUpperCase()} ${this.#sentBy(flow)};branch=${branch};rport`;
+    const branch = branchOf(this.#random.token());
+    const via = `${sentWith(flow.protocol)}${this.#sentBy(flow)};branch=${branch};rport`;
     const bytes = options.render(via);
-    this.#counts.request(methodOf(bytes));
+    this.#counts.request(options.method);
     const now = this.#wheel.now();
     const call = new Call(this, branch, options, bytes, now + 64 * this.#timers.t1);
     call.interval = this.#timers.t1;
@@ -110,8 +108,8 @@ export class ClientTransactions {
     const { branch } = response.via;
     if (branch === undefined) return undefined;
     const call = this.#pending.get(branch);
-    if (call) return call.isMethod(response.cseq.method) ? call : undefined;
-    return this.#finished.has(branch) ? 'repeated' : undefined;
+    if (call) return response.cseq.method === call.method ? call : undefined;
+    return isBranchOfOurs(branch) ? 'repeated' : undefined;
   }
 
   /** Takes the response of a matched request. */
@@ -135,7 +133,6 @@ export class ClientTransactions {
     if (call.timer) this.#wheel.cancel(call.timer);
     const calls = this.#byConnection.get(call.flow);
     if (calls?.delete(call) && calls.size === 0) this.#byConnection.delete(call.flow);
-    this.#finished.add(call.branch);
   }
 
   #send(call: Call): void {
@@ -185,11 +182,12 @@ export class ClientTransactions {
 /** @internal A request under way, with what the table needs to know of it. */
 export class Call implements ClientTransaction {
   readonly flow: Flow;
+  readonly method: string;
   timer: WheelTimer | undefined;
   interval = 0;
   proceeding = false;
   readonly #table: ClientTransactions;
-  #onFinal: ((outcome: ClientOutcome) => void) | undefined;
+  #listener: Pick<ClientRequest, 'onFinal'> | undefined;
   #kept: ClientOutcome | undefined;
 
   constructor(
@@ -201,21 +199,22 @@ export class Call implements ClientTransaction {
   ) {
     this.#table = table;
     this.flow = request.flow;
-    this.#onFinal = (outcome) => request.onFinal(outcome);
+    this.method = request.method;
+    this.#listener = request;
   }
 
   cancel(): void {
     this.#table.forget(this);
     this.#kept = undefined;
-    this.#onFinal = undefined;
+    this.#listener = undefined;
   }
 
   park(): void {
-    this.#onFinal = undefined;
+    this.#listener = undefined;
   }
 
   adopt(onFinal: (outcome: ClientOutcome) => void): void {
-    this.#onFinal = onFinal;
+    this.#listener = { onFinal };
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept) setImmediate(() => this.#table.tell(this, kept));
@@ -223,20 +222,37 @@ export class Call implements ClientTransaction {
 
   /** Tells the outcome, or keeps it. */
   end(outcome: ClientOutcome): void {
-    if (this.#onFinal) this.#onFinal(outcome);
+    if (this.#listener) this.#listener.onFinal(outcome);
     else this.#kept = outcome;
-  }
-
-  /** Whether the request has this method: read from its first bytes, which nobody needs before a response comes. */
-  isMethod(method: string): boolean {
-    return methodOf(this.bytes) === method;
   }
 }
 
-/** The longest method that is told apart from others; a token ends with the blank before the Request-URI. */
-const maxMethod = 32;
+/** What a Via begins with, by protocol. */
+const beginnings = new Map<string, string>();
 
-function methodOf(request: Buffer): string {
-  const blank = request.indexOf(0x20);
-  return request.toString('latin1', 0, blank < 0 ? maxMethod : Math.min(blank, maxMethod));
+function sentWith(protocol: string): string {
+  let beginning = beginnings.get(protocol);
+  if (beginning === undefined) {
+    beginning = `SIP/2.0/${protocol.toUpperCase()} `;
+    beginnings.set(protocol, beginning);
+  }
+  return beginning;
+}
+
+const magicCookie = 'z9hG4bK';
+/** The length of the mark that ends a branch: 25 bits, in the alphabet of numbers to the base of 32. */
+const markLength = 5;
+
+/** A branch that this process knows again, without remembering it: a mark that only it can make follows the token. */
+function branchOf(token: string): string {
+  const mark = (hashText(token) >>> 7).toString(32).padStart(markLength, '0');
+  return magicCookie + token + mark;
+}
+
+/**
+ * Whether a branch has been made here. A response with one that nobody waits for comes again, or late: it is absorbed
+ * (timer K, RFC 3261 §17.1.2.2, without its end).
+ */
+function isBranchOfOurs(branch: string): boolean {
+  return branchOf(branch.slice(magicCookie.length, -markLength)) === branch;
 }

@@ -6,8 +6,6 @@ export interface Timers {
   readonly t1: number;
   /** The longest interval between retransmissions of a non-INVITE request. */
   readonly t2: number;
-  /** How long a message may stay in the network (timer K). */
-  readonly t4: number;
 }
 
-export const defaultTimers: Timers = { t1: 500, t2: 4000, t4: 5000 };
+export const defaultTimers: Timers = { t1: 500, t2: 4000 };

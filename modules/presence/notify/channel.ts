@@ -25,11 +25,11 @@ export interface Channel {
   /** Watcherinfo not yet told; `full` wins over single entries, `entries` then adds those who have ended. */
   untold: { full: boolean; readonly entries: Map<string, WatcherEntry> } | undefined;
   /** The status that the last NOTIFY was answered with, or why there was none. */
-  answer: string | undefined;
+  answer: string | number | undefined;
   /** NOTIFYs in a row that are to be retried. */
   failures: number;
   /** The NOTIFY in flight. */
-  flight: Flight | undefined;
+  flight: Flying | undefined;
   /** ms since 1970: when a dialog that is backing off is tried again. */
   retryAt: number;
   timer: WheelTimer | undefined;
@@ -43,8 +43,9 @@ export interface Told {
   readonly last: boolean;
 }
 
-interface Flight extends Told {
-  readonly transaction: ClientTransaction;
+/** A NOTIFY that has been sent. */
+export interface Flying extends Told {
+  readonly transaction: ClientTransaction | undefined;
 }
 
 interface Prepared {

@@ -11,8 +11,9 @@ import {
 } from '../resource';
 import { type Channel, prepare, type Told, tell } from './channel';
 import { Contents } from './content';
-import { notifyBytes, subscriptionState } from './message';
-import { type NotifierOptions, replyOf } from './options';
+import { Flight } from './flight';
+import { subscriptionState } from './message';
+import type { NotifierOptions } from './options';
 import { Outbox } from './outbox';
 import { judge, retryDelay } from './outcome';
 import { flowFor } from './target';
@@ -69,7 +70,11 @@ export class Notifier {
     this.parked = true;
     for (const channel of this.traffic.working()) {
       this.cancelTimer(channel);
-      if (channel.flight) channel.flight.transaction.park();
+      if (channel.flight) {
+        const { transaction, subscription, last } = channel.flight;
+        transaction?.park();
+        channel.flight = { transaction, subscription, last };
+      }
       // Its way was being looked for, and it has no number yet.
       else if (channel.state === 'flying') channel.state = 'queued';
     }
@@ -80,7 +85,7 @@ export class Notifier {
   resume(): void {
     for (const channel of this.traffic.working()) {
       const { flight } = channel;
-      if (flight) flight.transaction.adopt((outcome) => this.landed(channel, flight, outcome));
+      if (flight) flight.transaction?.adopt((outcome) => this.landed(channel, flight, outcome));
       else if (channel.state === 'backing-off') this.await(channel);
       else this.enqueue(channel);
     }
@@ -89,7 +94,7 @@ export class Notifier {
   /** Stops all sending. What is owed stays noted in the database. */
   close(): void {
     for (const channel of this.traffic.working()) {
-      channel.flight?.transaction.cancel();
+      channel.flight?.transaction?.cancel();
       this.cancelTimer(channel);
       channel.state = 'idle';
     }
@@ -184,12 +189,9 @@ export class Notifier {
       const content = this.contents.next(channel, subscription, clock.now());
       const state = subscriptionState(subscription, channel.end?.reason, clock.now());
       const frame = prepare(channel, this.self, subscription, flow, sip.userAgent);
-      const transaction = sip.transactions.request({
-        flow,
-        render: (via) => notifyBytes(frame, via, cseq, state, content),
-        onFinal: (outcome) => this.landed(channel, { subscription, last }, outcome),
-      });
-      channel.flight = { transaction, subscription, last };
+      const flight = new Flight(this, channel, subscription, last, flow, frame, cseq, state, content);
+      flight.transaction = sip.transactions.request(flight);
+      channel.flight = flight;
     } catch (error) {
       log.error({ err: error, dialog: channel.id }, 'a NOTIFY could not be made');
       if (last) this.finish(channel);
@@ -197,10 +199,11 @@ export class Notifier {
     }
   }
 
-  private landed(channel: Channel, { subscription, last }: Told, outcome: ClientOutcome): void {
+  /** @internal A NOTIFY has its outcome. */
+  landed(channel: Channel, { subscription, last }: Told, outcome: ClientOutcome): void {
     channel.flight = undefined;
-    channel.answer = outcome.failure ?? String(outcome.response?.status);
-    this.options.replied?.(replyOf(channel, subscription, outcome));
+    channel.answer = outcome.failure ?? outcome.response?.status;
+    this.options.replied(outcome, channel, subscription);
     if (last) {
       this.finish(channel);
       return;
@@ -280,7 +283,7 @@ export class Notifier {
   }
 
   private finish(channel: Channel): void {
-    channel.flight?.transaction.cancel();
+    channel.flight?.transaction?.cancel();
     channel.flight = undefined;
     this.cancelTimer(channel);
     this.traffic.remove(channel);

@@ -19,8 +19,8 @@ export interface NotifierOptions {
   follow(up: Followup): void;
   /** Told when nothing is owed to a resource's watchers any more. */
   onQuiet(key: ResourceKey): void;
-  /** `event_route` of the script, only when it exports the route. */
-  replied: ((input: EventRouteInput) => void) | undefined;
+  /** Told of each outcome; `replyOf` makes of it what the script is told. */
+  replied(outcome: ClientOutcome, channel: Channel, subscription: Subscription): void;
   /** The channels of an earlier life of the module: `resume` takes them up. */
   readonly lines: Lines | undefined;
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SrvAnswer } from '../../../core/sip/dns';
+import { noParams } from '../../../core/sip/params';
 import { inOrder, Resolver, type ResolverOptions } from '../../../core/sip/resolver';
 import type { Protocol } from '../../../core/sip/transport/flow';
 import { parseUri } from '../../../core/sip/uri';
@@ -131,7 +132,7 @@ describe('resolving a next hop', () => {
       'a..b',
       `${'a'.repeat(64)}.com`,
     ]) {
-      const uri = { scheme: 'sip', user: '', password: '', host, port: undefined, params: new Map(), headers: '' };
+      const uri = { scheme: 'sip', user: '', password: '', host, port: undefined, params: noParams(), headers: '' };
       const resolver = new Resolver({ clock: new ManualClock(), dns: fakeDns({}).dns });
       await assert.rejects(resolver.resolve(uri), /has no address|not a host name/, host);
     }

@@ -10,6 +10,7 @@ import type { EventPackage, RuleFormat, WatcherinfoFormat } from '../../../modul
 import { scriptFunctions } from '../../../modules/presence/functions';
 import { Handlers } from '../../../modules/presence/handlers';
 import type { Handover } from '../../../modules/presence/handover';
+import { replyOf } from '../../../modules/presence/notify/options';
 import { Presence, type Settings } from '../../../modules/presence/presence';
 import { ManualClock } from '../../support/clock';
 import { FlakyDatabase } from './database';
@@ -125,7 +126,7 @@ export class Engine {
       events: this.events,
       watcherinfo: this.watcherinfo,
       rules: this.spec.rules ?? new Map(),
-      replied: (input) => this.replied.push(input),
+      replied: (outcome, channel, subscription) => this.replied.push(replyOf(channel, subscription, outcome)),
       handover,
     });
   }
@@ -218,7 +219,9 @@ export class Engine {
     const { findFlow = flowOf, flowTo = () => flowOf('udp:127.0.0.1:5060>127.0.0.1:5070') } = this.spec;
     const transactions = {
       request: (options: { flow: Flow; render(via: string): Buffer; onFinal(outcome: ClientOutcome): void }) => {
-        const sent = new SentNotify(options.render('SIP/2.0/UDP h;branch=z9hG4bKn'), options.flow, options.onFinal);
+        const sent = new SentNotify(options.render('SIP/2.0/UDP h;branch=z9hG4bKn'), options.flow, (outcome) =>
+          options.onFinal(outcome),
+        );
         if (!this.dead) this.sent.push(sent);
         return sent;
       },

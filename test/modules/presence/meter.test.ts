@@ -64,8 +64,8 @@ test('a PUBLISH that nobody is told of, and NOTIFYs that no PUBLISH caused, are 
 test('failures are counted by their status, those without an answer as none', () => {
   const { metrics, clock, registry } = setUp();
   const meter = new Meter(clock, metrics);
-  for (const status of [200, 202, 481, 481, 503]) meter.notified({ response: { status } as never, fields: {} });
-  meter.notified({ fields: {} });
+  for (const status of [200, 202, 481, 481, 503]) meter.notified({ response: { status } as never });
+  meter.notified({ failure: 'timeout' });
   assert.deepEqual(samples(registry.read(), 'notify_failures_total'), [
     ['481', 2],
     ['503', 1],

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TimerWheel } from '../../../../core/base/wheel';
-import { RecentSet } from '../../../../core/sip/transaction/recent';
 import { ReplyStore } from '../../../../core/sip/transaction/replies';
 import { ManualClock } from '../../../support/clock';
 
@@ -69,25 +68,5 @@ describe('stored replies', () => {
       assert.equal(replies.has('key 0'), false);
       assert.ok(wheel.size < 100);
     }
-  });
-});
-
-describe('the set that forgets', () => {
-  it('keeps what was added for its time, at most twice that, with one timer for all', () => {
-    const clock = new ManualClock();
-    const wheel = new TimerWheel(clock);
-    clock.onTick(() => wheel.advance());
-    const set = new RecentSet(wheel, 5000);
-    for (let i = 0; i < 1000; i++) set.add(`early ${i}`);
-    clock.advance(4900);
-    set.add('late');
-    assert.equal(wheel.size, 1);
-    clock.advance(4900);
-    assert.ok(set.has('late'));
-    clock.advance(5200);
-    assert.equal(set.has('early 1'), false);
-    assert.equal(set.size, 0);
-    clock.advance(10_000);
-    assert.equal(wheel.size, 0);
   });
 });

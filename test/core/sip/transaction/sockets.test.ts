@@ -33,6 +33,7 @@ function notify(layer: TransactionLayer, flow: Flow, callId: string): Promise<Cl
   return new Promise((onFinal) => {
     layer.request({
       flow,
+      method: 'NOTIFY',
       render: (via) =>
         Buffer.from(
           requestText({ method: 'NOTIFY', uri: 'sip:peer@127.0.0.1', via: 'x', callId }).replace(
@@ -110,7 +111,7 @@ describe('transactions over datagrams', () => {
     const { layer, transports, peer } = await setUp(t, 'udp');
     const flow = await transports.flowTo('udp', peer.local);
     const outcome = await new Promise<ClientOutcome>((onFinal) => {
-      layer.request({ flow, render: () => Buffer.alloc(70_000, 65), onFinal });
+      layer.request({ flow, method: 'NOTIFY', render: () => Buffer.alloc(70_000, 65), onFinal });
     });
     assert.deepEqual(outcome, { failure: 'transport' });
   });
