@@ -74,6 +74,8 @@ export interface Run {
   readonly said: () => string;
   /** One for each measured phase; rejects when presload fails. */
   readonly phases: Promise<Phase[]>;
+  /** Ends the phase that runs: what is open is waited for. */
+  stop(): void;
 }
 
 /** @param args a workload and options, see `presload` without arguments */
@@ -99,7 +101,7 @@ export function startPresload({ name, port, processes }: Loaded, args: readonly 
       resolve(lines.map((line) => JSON.parse(line) as Phase));
     });
   });
-  return { said: () => said, phases };
+  return { said: () => said, phases, stop: () => void child.kill('SIGINT') };
 }
 
 export function presload(target: Loaded, args: readonly string[]): Promise<Phase[]> {

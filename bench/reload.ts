@@ -1,61 +1,105 @@
-// Owns `npm run bench:reload`: every module reloaded a hundred times in turn under load, and what that cost the requests.
-import { Checkout, patient } from '../test/support/checkout';
-import { Load } from '../test/support/load';
+// Owns `npm run bench:reload [rounds] [rate]`: every module reloaded in turn under load, what it cost the requests and the heap.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { callControl } from '../core/control/client';
+import { root } from '../test/support/tree';
+import { alone } from './lock';
+import { faultsOf, type Loaded, type Phase, startPresload } from './presload';
+import { Ours } from './target';
 
 const rounds = Number(process.argv[2] ?? 100);
 const rate = Number(process.argv[3] ?? 3000);
-const db = process.argv[4] === 'memory' ? 'memory' : 'sqlite';
+/** Refreshes, publications that fan out, subscriptions that begin or end: parts of a hundred. */
+const mix = '40,40,20';
+const load = ['mixed', '--presentities', '500', '--watchers', '2', '--mix', mix, '--rate', String(rate)];
 /** ms of load before the first reload, for comparison. */
-const quiet = 5000;
+const quiet = 10_000;
+/** ms in which presload makes its publications and subscriptions. */
+const settled = 5_000;
+/** MB by which the heap in use may differ before and after: caches of the engine, statistics, the load of the moment. */
+const slack = 8;
+
+interface Pause {
+  readonly module: string;
+  readonly ms: number;
+}
 
 async function run(): Promise<void> {
-  const checkout = new Checkout();
+  const server = await Ours.start(join(root, 'bench', 'reload.yaml'), ['--expose-gc']);
   try {
-    await checkout.serve({ db, core: patient });
-    const load = new Load({ port: checkout.port, presentities: 200, watchers: 3, rate });
-    await load.start();
-    const modules = ((await checkout.ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
-    const before = await memory(checkout);
-    load.takeSlowest();
-    await new Promise((resolve) => setTimeout(resolve, quiet));
-    const unmoved = load.takeSlowest();
+    const ask = (command: string, ...args: string[]) =>
+      callControl({ socket: `${join(server.folder, 'bench.db')}.sock`, command, args }) as Promise<
+        Record<string, unknown>
+      >;
+    const modules = ((await ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
+    const unmoved = await underLoad(server, quiet / 1000);
+    const running = startPresload(server, [...load, '--seconds', '3600']);
+    for (const module of modules) await ask('reload', module);
+    await after(settled);
+    // The same subscriptions and publications as at the end.
+    const before = await memory(server, ask);
+    const pauses: Pause[] = [];
     const began = performance.now();
-    const first = load.operations;
-    const pauses: { module: string; pause: number }[] = [];
-    for (let round = 0; round < rounds && load.faults.length === 0; round++) {
-      for (const module of modules) {
-        const { pause_ms } = await checkout.ask('reload', module);
-        pauses.push({ module, pause: Number(pause_ms) });
-      }
+    for (let round = 0; round < rounds; round++) {
+      for (const module of modules) pauses.push({ module, ms: Number((await ask('reload', module)).pause_ms) });
     }
     const seconds = (performance.now() - began) / 1000;
-    const operations = load.operations - first;
-    const after = await memory(checkout);
-    const report = await load.stop();
-    pauses.sort((a, b) => b.pause - a.pause);
-    const { slowest, notifies, retransmitted, faults } = report;
-    console.log(`${pauses.length} reloads of ${modules.length} modules in ${Math.round(seconds)} s`);
+    const left = await memory(server, ask);
+    running.stop();
+    const phase = (await running.phases).at(-1);
+    report(modules, pauses, seconds);
+    const moved = phase === undefined ? [] : told('while reloading', phase);
+    const faults = [...told('before', unmoved), ...moved];
+    const grown = left.heap - before.heap;
     console.log(
-      `${Math.round(operations / seconds)} operations/s, ${notifies} NOTIFYs, ${retransmitted} requests sent again`,
+      `heap in use ${before.heap} MB before, ${left.heap} MB after; resident ${before.resident} and ${left.resident} MB`,
     );
-    for (const module of modules) {
-      const own = pauses.filter((each) => each.module === module).map(({ pause }) => pause);
-      console.log(`  ${module.padEnd(24)} median ${own[own.length >> 1]} ms, longest ${own[0]} ms`);
-    }
-    console.log(
-      `longest pause ${pauses[0]?.pause} ms (${pauses[0]?.module}), median ${pauses[pauses.length >> 1]?.pause} ms`,
-    );
-    console.log(`longest answer ${slowest} ms, ${unmoved} ms in ${quiet / 1000} s before the first reload`);
-    console.log(`resident memory ${before} MB before, ${after} MB after`);
-    console.log(faults.length === 0 ? 'nothing lost, refused or answered twice' : faults.slice(0, 20).join('\n'));
+    if (grown > slack) faults.push(`the heap has grown by ${grown} MB`);
+    console.log(faults.length === 0 ? 'nothing lost, refused or answered twice' : faults.join('\n'));
     process.exitCode = faults.length === 0 ? 0 : 1;
   } finally {
-    await checkout.remove();
+    await server.stop();
   }
 }
 
-async function memory(checkout: Checkout): Promise<unknown> {
-  return (await checkout.ask('status')).memory_mb;
+async function underLoad(server: Loaded, seconds: number): Promise<Phase> {
+  const phase = (await startPresload(server, [...load, '--seconds', String(seconds)]).phases).at(-1);
+  if (phase === undefined) throw new Error('presload said nothing');
+  return phase;
 }
 
-void run();
+function report(modules: readonly string[], pauses: readonly Pause[], seconds: number): void {
+  console.log(`${pauses.length} reloads of ${modules.length} modules in ${Math.round(seconds)} s`);
+  const of = (module?: string) =>
+    pauses
+      .filter((each) => module === undefined || each.module === module)
+      .map(({ ms }) => ms)
+      .sort((a, b) => a - b);
+  const line = (name: string, ms: readonly number[]) =>
+    console.log(`  ${name.padEnd(24)} median ${ms[ms.length >> 1]} ms, longest ${ms.at(-1)} ms`);
+  for (const module of modules) line(module, of(module));
+  line('all', of());
+}
+
+/** Prints what presload saw, and returns what should not have been. */
+function told(when: string, phase: Phase): string[] {
+  const { p50 = 0, p99 = 0, max = 0 } = phase.req_ms ?? {};
+  const retransmits = Number(phase.retransmits ?? 0);
+  const twice = Number(phase.stray ?? 0) - retransmits;
+  console.log(
+    `${when}: ${Math.round(phase.ops_s)} operations/s, ${Math.round(phase.notify_s)} NOTIFY/s, answers p50 ${p50} p99 ${p99} longest ${max} ms, ${retransmits} requests sent again`,
+  );
+  const faults = faultsOf(phase);
+  if (faults.length > 0) faults.push(JSON.stringify(phase));
+  return [...faults, ...(twice > 0 ? [`answered twice ${twice}`] : [])];
+}
+
+async function memory(server: Loaded, ask: (command: string) => Promise<Record<string, unknown>>) {
+  const { heapUsed } = await ask('heap.used');
+  const status = readFileSync(`/proc/${server.processes.server}/status`, 'latin1');
+  const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+  return { heap: Math.round(Number(heapUsed) / 2 ** 20), resident: Math.round(resident / 1024) };
+}
+
+void alone(run);

@@ -32,14 +32,15 @@ export class Ours implements Target {
   private constructor(
     readonly port: number,
     private readonly config: string,
+    private readonly flags: readonly string[],
   ) {}
 
   /**
    * ROLLCALL=/other/checkout/bin/rollcall measures another build with the same configuration; NODE_FLAGS are Node's
    * (`--cpu-prof --cpu-prof-dir=…`).
    */
-  static async start(config = join(root, 'bench', 'rollcall.yaml')): Promise<Ours> {
-    const server = new Ours(await freePort(), config);
+  static async start(config = join(root, 'bench', 'rollcall.yaml'), flags: readonly string[] = []): Promise<Ours> {
+    const server = new Ours(await freePort(), config, flags);
     await server.start();
     return server;
   }
@@ -53,7 +54,7 @@ export class Ours implements Target {
   async start(): Promise<void> {
     const program = process.env.ROLLCALL ?? join(root, 'bin', 'rollcall');
     const flags = (process.env.NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
-    const child = spawn(process.execPath, [...flags, program, 'serve', '-f', this.config], {
+    const child = spawn(process.execPath, [...this.flags, ...flags, program, 'serve', '-f', this.config], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, PORT: String(this.port), BENCH_DB: join(this.folder, 'bench.db') },
     });
