@@ -64,7 +64,7 @@ export class Ours implements Target {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-4000);
         if (log.includes('ready, listening')) resolve();
-        else if (/warn|error/i.test(text)) process.stderr.write(text);
+        if (/warn|error/i.test(text)) process.stderr.write(text);
       });
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`rollcall serve ended with ${code}:\n${log}`)));

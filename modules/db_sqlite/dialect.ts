@@ -34,9 +34,14 @@ export function addColumnSql(table: Table, column: Column): string {
 }
 
 /** Kamailio's way of naming: TABLE_INDEX, since SQLite's index names are one namespace. */
+/** Names of indexes are those of the file, not of the table. */
+export function indexName(table: Table, index: Index): string {
+  return `${table.name}_${index.name}`;
+}
+
 export function createIndexSql(table: Table, index: Index): string {
   const unique = index.unique === true ? 'UNIQUE ' : '';
-  return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(`${table.name}_${index.name}`)} ON ${quote(table.name)} (${list(index.columns)})`;
+  return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(indexName(table, index))} ON ${quote(table.name)} (${list(index.columns)})`;
 }
 
 function columnSql(column: Column): string {

@@ -1,7 +1,15 @@
 // Owns the tables in the file: what is there, what is missing, Kamailio's table `version`.
 import type { Database as Sqlite } from 'better-sqlite3';
-import { type FoundTable, isRedundantIndex, planTable, stepOf, type Table, type TableStep } from '../../core/api';
-import { addColumnSql, createIndexSql, createTableSql } from './dialect';
+import {
+  type FoundTable,
+  type Index,
+  isRedundantIndex,
+  planTable,
+  stepOf,
+  type Table,
+  type TableStep,
+} from '../../core/api';
+import { addColumnSql, createIndexSql, createTableSql, indexName } from './dialect';
 
 /** As Kamailio's standard-create.sql has it. */
 const versionTable: Table = {
@@ -20,6 +28,31 @@ const versionTable: Table = {
  * @throws RollcallError naming the table that cannot be used
  */
 export function prepareTables(db: Sqlite, tables: readonly Table[], path: string): TableStep[] {
+  // When all is there, a look is enough. It takes no lock, for which another connection would have to wait, and this one for that.
+  return stepsWhenComplete(db, tables, path) ?? makeTables(db, tables, path);
+}
+
+function stepsWhenComplete(db: Sqlite, tables: readonly Table[], path: string): TableStep[] | undefined {
+  db.exec('BEGIN');
+  try {
+    if (columnsOf(db, versionTable.name).length === 0) return undefined;
+    const steps = tables.map((table) => {
+      const found = findTable(db, table.name);
+      return stepOf(table, found, planTable(table, found, `sqlite:${path}`));
+    });
+    const indexes = new Set(
+      db.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'index'").pluck().all(),
+    );
+    const complete = tables.every((table) =>
+      neededIndexes(table).every((index) => indexes.has(indexName(table, index))),
+    );
+    return complete && steps.every(({ action }) => action === 'kept') ? steps : undefined;
+  } finally {
+    db.exec('COMMIT');
+  }
+}
+
+function makeTables(db: Sqlite, tables: readonly Table[], path: string): TableStep[] {
   db.exec('BEGIN IMMEDIATE');
   try {
     if (columnsOf(db, versionTable.name).length === 0) {
@@ -40,9 +73,14 @@ function prepareTable(db: Sqlite, table: Table, path: string): TableStep {
   const plan = planTable(table, found, `sqlite:${path}`);
   if (plan.action === 'create') db.exec(createTableSql(table));
   if (plan.action === 'migrate') for (const column of plan.addColumns) db.exec(addColumnSql(table, column));
-  for (const index of table.indexes ?? []) if (!isRedundantIndex(table, index)) db.exec(createIndexSql(table, index));
+  for (const index of neededIndexes(table)) db.exec(createIndexSql(table, index));
   if (plan.action !== 'keep') recordVersion(db, table);
   return stepOf(table, found, plan);
+}
+
+/** Those that the primary key does not serve as well. */
+function neededIndexes(table: Table): Index[] {
+  return (table.indexes ?? []).filter((index) => !isRedundantIndex(table, index));
 }
 
 function recordVersion(db: Sqlite, table: Table): void {

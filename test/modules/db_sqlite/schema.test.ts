@@ -5,6 +5,7 @@ import { it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { RollcallError } from '../../../core/base/errors';
 import type { Table } from '../../../core/db/database';
+import { prepareTables } from '../../../modules/db_sqlite/schema';
 import { openTestDatabase, temporaryFolder } from './help';
 
 const folder = temporaryFolder();
@@ -87,6 +88,21 @@ it("Kamailio's own table of the same version is taken as it is", async () => {
   );
   assert.deepEqual(db.prepare('SELECT id, watcher_username FROM watchers').raw().all(), [[7, 'b']]);
   db.close();
+});
+
+it('tables that are complete are looked at while another connection writes; a missing index is made when it has ended', async () => {
+  const file = `${++files}.db`;
+  const writer = await prepare([], [watchers], file);
+  const db = new Sqlite(join(folder, file), { timeout: 0 });
+  writer.exec('BEGIN IMMEDIATE');
+  assert.deepEqual(prepareTables(db, [watchers], file), [{ table: 'watchers', action: 'kept', from: 3, to: 3 }]);
+  const more = { ...watchers, indexes: [{ name: 'event_idx', columns: ['event'] }] };
+  assert.throws(() => prepareTables(db, [more], file), { code: 'SQLITE_BUSY' });
+  writer.exec('COMMIT');
+  prepareTables(db, [more], file);
+  const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'watchers_event_idx'").all();
+  assert.equal(made.length, 1);
+  for (const each of [db, writer]) each.close();
 });
 
 it('an older table of ours gets its new columns, and keeps its rows', async () => {
