@@ -29,12 +29,15 @@ if (nodeMajor < neededNode) {
 
 const packagesStamp = inRoot('node_modules', '.rollcall-packages');
 const buildStamp = inRoot('dist', '.rollcall-build');
+const native = 'core/sip/transport/native';
+const nativeStamp = inRoot(native, 'build', '.rollcall-native');
 const lockFile = inRoot('var', 'setup.lock');
 
-if (packagesMissing() || buildMissing()) {
+if (packagesMissing() || nativeMissing() || buildMissing()) {
   await lock();
   // Looked at again: another set-up may have done the work while this one waited.
   if (packagesMissing()) await installPackages();
+  if (nativeMissing()) await buildNative();
   if (buildMissing()) await build();
   unlock();
 }
@@ -68,6 +71,30 @@ async function installPackages() {
     'Packages come from your npm registry (npm config get registry). better-sqlite3 may need python3, make and a C++ compiler.',
   );
   writeFileSync(packagesStamp, packagesIdentity());
+}
+
+/** Whether the addon for UDP has not been tried to be compiled from these sources for this Node. Only Linux has its system calls. */
+function nativeMissing() {
+  if (process.platform !== 'linux' || !existsSync(inRoot(native, 'binding.gyp'))) return false;
+  return !existsSync(nativeStamp) || readFileSync(nativeStamp, 'utf8') !== nativeIdentity();
+}
+
+function nativeIdentity() {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(inRoot(native)).sort()) {
+    if (/\.(c|h|gyp)$/.test(name)) hash.update(`${name}\n`).update(readFileSync(inRoot(native, name)));
+  }
+  return `${hash.digest('hex')} node-abi-${process.versions.modules} ${process.arch}\n`;
+}
+
+/** The server works without it: what is missing is said once, and not tried again before something has changed. */
+async function buildNative() {
+  if (!(await attempt('compiling the addon for UDP', 'npm', ['run', '--silent', 'native']))) {
+    rmSync(inRoot(native, 'build'), { recursive: true, force: true });
+    say('UDP goes datagram by datagram, at twice the cost; with python3, make and a C compiler: npm run native');
+  }
+  mkdirSync(dirname(nativeStamp), { recursive: true });
+  writeFileSync(nativeStamp, nativeIdentity());
 }
 
 /** Whether a source file has changed, come or gone since the last compilation. */

@@ -114,6 +114,11 @@ export const coreSettings = declareParams({
     unit: 'bytes',
     doc: 'Receive and send buffer asked of the kernel for a UDP socket.',
   },
+  udp_batching: {
+    type: 'boolean',
+    default: true,
+    doc: 'Datagrams are read and written in batches by a compiled addon, at half the cost. Where it is not compiled (no compiler, not Linux), or with no, Node does it one by one.',
+  },
   overload_requests: {
     type: 'integer',
     default: 2000,

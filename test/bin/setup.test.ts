@@ -18,6 +18,7 @@ import { root } from '../support/tree';
 
 const npm = `#!/bin/sh
 echo "npm $*" >> calls.log
+[ "$1" = run ] && { [ -f fail-native ] && { echo "no compiler"; exit 1; }; exit 0; }
 [ -f fail-npm ] && { echo "npm is out of luck"; exit 7; }
 sleep 0.2
 mkdir -p node_modules/typescript/bin
@@ -150,6 +151,25 @@ test('a compilation that fails shows why, leaves the old one in place, and is tr
   assert.equal(readFileSync(join(tree.folder, 'dist/made-by'), 'utf8'), before);
   rmSync(join(tree.folder, 'fail-tsc'));
   assert.equal((await tree.run()).code, 0);
+});
+
+test('the addon for UDP is compiled on Linux, again when its sources change; without a compiler set-up says so once and goes on', async () => {
+  if (process.platform !== 'linux') return;
+  const tree = new Tree();
+  const native = 'core/sip/transport/native';
+  tree.write(`${native}/binding.gyp`, '{}');
+  tree.write(`${native}/a.c`, '');
+  assert.equal((await tree.run()).code, 0);
+  assert.deepEqual(tree.calls(), ['npm ci --include=dev', 'npm run --silent native', 'tsc']);
+  assert.deepEqual(await tree.run(), { code: 0, said: '' });
+  tree.write('fail-native', '');
+  tree.write(`${native}/a.c`, 'changed');
+  const { code, said } = await tree.run();
+  assert.equal(code, 0);
+  assert.match(said, /^setup: compiling the addon for UDP did not succeed after \d+ s: no compiler$/m);
+  assert.match(said, /^setup: UDP goes datagram by datagram, .*: npm run native$/m);
+  assert.deepEqual(tree.calls(), ['npm run --silent native']);
+  assert.deepEqual(await tree.run(), { code: 0, said: '' });
 });
 
 test('an installation that fails shows npm’s words and what may be missing', async () => {

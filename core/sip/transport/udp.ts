@@ -1,27 +1,26 @@
 // Owns SIP over UDP: one socket per listen point, a flow per peer that costs nothing to keep.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { parseMessage } from '../message';
 import { isWildcard, LocalAddresses } from './addresses';
 import { type Endpoint, type Flow, flowKey, withoutZone } from './flow';
 import { type ListenPoint, show, type Transport, type TransportHost } from './protocol';
-
-/** libuv queues what the kernel does not take at once. How much of that is let grow, and how often it is looked at. */
-const maxQueuedBytes = 8 * 1024 * 1024;
-const queueCheckEvery = 64;
+import type { OpenUdpSocket, Peer, SocketOwner, UdpSocket } from './udp-socket';
 
 /** The udp protocol: flows go out through a listening socket, so that peers and NATs see one port. */
 export class UdpTransport implements Transport {
   readonly protocol = 'udp';
   readonly #host: TransportHost;
+  readonly #openSocket: OpenUdpSocket;
   readonly #points: UdpPoint[] = [];
 
-  constructor(host: TransportHost) {
+  constructor(host: TransportHost, openSocket: OpenUdpSocket) {
     this.#host = host;
+    this.#openSocket = openSocket;
   }
 
   async listen(address: string, port: number): Promise<ListenPoint> {
-    const point = await UdpPoint.open(this.#host, address, port);
+    const point = new UdpPoint(this.#host, address);
+    await point.start(this.#openSocket, port);
     this.#points.push(point);
     return point;
   }
@@ -58,58 +57,38 @@ export class UdpTransport implements Transport {
   }
 }
 
-class UdpPoint implements ListenPoint {
+class UdpPoint implements ListenPoint, SocketOwner<UdpFlow> {
   readonly protocol = 'udp';
   readonly wildcard: boolean;
   readonly ipv6: boolean;
-  readonly receiveBuffer: number;
-  open = true;
+  port = 0;
+  receiveBuffer = 0;
+  open = false;
   readonly #host: TransportHost;
-  readonly #socket: Socket;
-  readonly #local: Endpoint;
   readonly #addresses: LocalAddresses | undefined;
-  #sends = 0;
-  #congested = false;
+  #local: Endpoint;
+  #socket: UdpSocket | undefined;
 
-  static open(host: TransportHost, address: string, port: number): Promise<UdpPoint> {
-    const ipv6 = isIPv6(withoutZone(address));
-    const socket = createSocket({
-      type: ipv6 ? 'udp6' : 'udp4',
-      // 0.0.0.0 and [::] are two listen points that may share a port.
-      ipv6Only: ipv6,
-      // Every address is numeric here: no resolver call, no tick of delay. The kernel refuses anything else.
-      lookup: (name, _options, done) => done(null, name, ipv6 ? 6 : 4),
-    });
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error) => {
-        socket.close();
-        reject(error);
-      };
-      socket.once('error', failed);
-      socket.bind({ address, port, exclusive: true }, () => {
-        socket.off('error', failed);
-        resolve(new UdpPoint(host, socket, address, socket.address().port));
-      });
-    });
-  }
-
-  private constructor(
+  constructor(
     host: TransportHost,
-    socket: Socket,
     readonly address: string,
-    readonly port: number,
   ) {
     this.#host = host;
-    this.#socket = socket;
-    this.#local = { address, port };
     this.wildcard = isWildcard(address);
     this.ipv6 = isIPv6(withoutZone(address));
     this.#addresses = this.wildcard ? new LocalAddresses(address) : undefined;
-    this.#enlargeBuffers(host.limits.udpBufferBytes);
-    this.receiveBuffer = socket.getRecvBufferSize();
-    socket.on('message', (bytes, from) => this.#receive(bytes, from));
-    // ECONNREFUSED and the like of an earlier datagram: about one peer, never about the socket.
-    socket.on('error', (error) => host.log.debug({ err: error }, 'udp socket reported an error'));
+    this.#local = { address, port: 0 };
+  }
+
+  /** Rejects when the address cannot be bound. */
+  async start(openSocket: OpenUdpSocket, port: number): Promise<void> {
+    const socket = await openSocket(this.address, port, this);
+    this.#socket = socket;
+    this.port = socket.port;
+    this.#local = { address: this.address, port: socket.port };
+    this.open = true;
+    for (const buffer of ['receive', 'send'] as const) this.#enlarge(socket, buffer);
+    this.receiveBuffer = socket.receiveBuffer();
   }
 
   localFor(remote: Endpoint): Endpoint {
@@ -117,44 +96,35 @@ class UdpPoint implements ListenPoint {
     return { address: this.#addresses.facing(remote.address), port: this.port };
   }
 
-  send(bytes: Buffer, remote: Endpoint, onError: ((error: Error) => void) | undefined): void {
-    if (!this.open || this.#isCongested()) {
-      this.#failed(new Error(this.open ? 'the udp send queue is full' : 'the udp socket is closed'), onError);
+  send(bytes: Buffer, flow: UdpFlow, onError: ((error: Error) => void) | undefined): void {
+    const socket = this.#socket;
+    if (socket === undefined || !this.open || socket.full) {
+      this.failed(new Error(this.open ? 'the udp send queue is full' : 'the udp socket is closed'), onError);
       return;
     }
     this.#host.counters.sent++;
-    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, 'udp', remote, bytes);
-    try {
-      // Without a callback Node keeps quiet about errors and makes no tick for them: the price of a reply.
-      if (onError) {
-        this.#socket.send(bytes, 0, bytes.length, remote.port, remote.address, (error) => {
-          if (error) this.#failed(error, onError);
-        });
-      } else {
-        this.#socket.send(bytes, 0, bytes.length, remote.port, remote.address);
-      }
-    } catch (error) {
-      // A port of 0, say: Node checks arguments by throwing.
-      this.#failed(error instanceof Error ? error : new Error(String(error)), onError);
-    }
+    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, 'udp', flow.remote, bytes);
+    socket.send(bytes, flow, onError);
   }
 
   squeeze(bytes: number): void {
     if (!this.open) return;
     // The kernel grants twice what it is asked for (socket(7)), and counts what it adds to each datagram.
     const wanted = bytes === 0 ? this.receiveBuffer : Math.min(bytes, this.receiveBuffer);
-    this.#socket.setRecvBufferSize(Math.ceil(wanted / 2));
+    this.#socket?.resize('receive', Math.ceil(wanted / 2));
   }
 
-  close(): Promise<void> {
-    if (!this.open) return Promise.resolve();
+  async close(): Promise<void> {
+    if (!this.open) return;
     this.open = false;
-    return new Promise((resolve) => {
-      this.#socket.close(() => resolve());
-    });
+    await this.#socket?.close();
   }
 
-  #receive(bytes: Buffer, from: RemoteInfo): void {
+  peer(remote: Endpoint): UdpFlow {
+    return new UdpFlow(this, remote);
+  }
+
+  received(bytes: Buffer, from: UdpFlow): void {
     const { counters, limits } = this.#host;
     counters.received++;
     const parsed = parseMessage(bytes, limits);
@@ -163,45 +133,49 @@ class UdpPoint implements ListenPoint {
         counters.noise++;
         return;
       case 'request':
-        parsed.message.source = source(from);
+        parsed.message.source = from.source;
         break;
       case 'bad':
         counters.bad++;
-        if (parsed.replyTo) parsed.replyTo.source = source(from);
+        if (parsed.replyTo) parsed.replyTo.source = from.source;
         break;
       case 'response':
         break;
     }
-    this.#host.received(parsed, new UdpFlow(this, from));
+    this.#host.received(parsed, from);
   }
 
-  #isCongested(): boolean {
-    if (this.#congested || ++this.#sends % queueCheckEvery === 0) {
-      this.#congested = this.#socket.getSendQueueSize() > maxQueuedBytes;
-    }
-    return this.#congested;
-  }
-
-  #failed(error: Error, onError: ((error: Error) => void) | undefined): void {
+  failed(error: Error, onError: ((error: Error) => void) | undefined): void {
     this.#host.counters.sendFailures++;
     if (onError) setImmediate(onError, error);
   }
 
-  #enlargeBuffers(bytes: number): void {
-    for (const set of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
-      try {
-        this.#socket[set](bytes);
-      } catch (error) {
-        this.#host.log.warn({ err: error }, `udp ${set}(${bytes}) failed; net.core.rmem_max and wmem_max bound it`);
-      }
+  troubled(error: Error): void {
+    this.#host.log.debug({ err: error }, 'udp socket reported an error');
+  }
+
+  #enlarge(socket: UdpSocket, buffer: 'receive' | 'send'): void {
+    const bytes = this.#host.limits.udpBufferBytes;
+    try {
+      socket.resize(buffer, bytes);
+    } catch (error) {
+      const bound = buffer === 'receive' ? 'rmem_max' : 'wmem_max';
+      this.#host.log.warn(
+        { err: error },
+        `a udp ${buffer} buffer of ${bytes} bytes failed; net.core.${bound} bounds it`,
+      );
     }
   }
 }
 
-class UdpFlow implements Flow {
+/** A peer of a socket. Sockets that know their peers again keep it, so what it is asked for it makes once. */
+class UdpFlow implements Flow, Peer {
   readonly protocol = 'udp';
+  packed: readonly number[] | undefined = undefined;
   readonly #point: UdpPoint;
   #local: Endpoint | undefined;
+  #source: Endpoint | undefined;
+  #key: string | undefined;
 
   constructor(
     point: UdpPoint,
@@ -220,17 +194,20 @@ class UdpFlow implements Flow {
   }
 
   get key(): string {
-    return flowKey('udp', this.local, this.remote);
+    this.#key ??= flowKey('udp', this.local, this.remote);
+    return this.#key;
+  }
+
+  /** What goes into received= and rport=. */
+  get source(): Endpoint {
+    const { address, port } = this.remote;
+    this.#source ??= address.includes('%') ? { address: withoutZone(address), port } : this.remote;
+    return this.#source;
   }
 
   send(bytes: Buffer, onError?: (error: Error) => void): void {
-    this.#point.send(bytes, this.remote, onError);
+    this.#point.send(bytes, this, onError);
   }
-}
-
-/** What goes into received= and rport=. */
-function source(from: RemoteInfo): Endpoint {
-  return from.address.includes('%') ? { address: withoutZone(from.address), port: from.port } : from;
 }
 
 function isLoopback(address: string): boolean {

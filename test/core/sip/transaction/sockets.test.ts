@@ -7,10 +7,10 @@ import { buildReply } from '../../../../core/sip/reply';
 import { type ClientOutcome, type ServerTransaction, TransactionLayer } from '../../../../core/sip/transaction/layer';
 import type { Flow } from '../../../../core/sip/transport/flow';
 import { requestText } from '../../../support/wire';
-import { harness, until } from '../transport/harness';
+import { harness, udpSocketKinds, until } from '../transport/harness';
 
-async function setUp(t: TestContext, protocol: 'udp' | 'tcp') {
-  const h = harness(t);
+async function setUp(t: TestContext, protocol: 'udp' | 'tcp', batching = true) {
+  const h = harness(t, {}, batching);
   const layer = new TransactionLayer({
     transports: h.transports,
     wheel: h.wheel,
@@ -46,10 +46,15 @@ function notify(layer: TransactionLayer, flow: Flow, callId: string): Promise<Cl
   });
 }
 
-for (const protocol of ['udp', 'tcp'] as const) {
-  describe(`transactions over ${protocol}`, () => {
+const ways = [
+  ...udpSocketKinds.map((sockets) => ({ protocol: 'udp' as const, ...sockets })),
+  { protocol: 'tcp' as const, kind: 'a connection', batching: true, skip: false },
+];
+
+for (const { protocol, kind, batching, skip } of ways) {
+  describe(`transactions over ${protocol}, ${kind}`, { skip }, () => {
     it('answer a request with received and rport in its Via', async (t) => {
-      const { peer } = await setUp(t, protocol);
+      const { peer } = await setUp(t, protocol, batching);
       const reply = await peer.ask({ method: 'OPTIONS', uri: 'sip:localhost' });
       assert.equal(reply.status, 200);
       assert.match(reply.header('Via') ?? '', new RegExp(`;received=127\\.0\\.0\\.1;rport=${peer.local.port}`));
@@ -57,7 +62,7 @@ for (const protocol of ['udp', 'tcp'] as const) {
     });
 
     it('send a request down the flow of an earlier one and take its response', async (t) => {
-      const { peer, layer, handled, point } = await setUp(t, protocol);
+      const { peer, layer, handled, point } = await setUp(t, protocol, batching);
       peer.send(requestText({ method: 'SUBSCRIBE', uri: 'sip:a@localhost', via: peer.via }));
       await until(() => handled.length === 1, 'the SUBSCRIBE');
       const flow = handled[0]?.flow;
@@ -74,7 +79,7 @@ for (const protocol of ['udp', 'tcp'] as const) {
     });
 
     it('answer many requests at once, each with its own reply', async (t) => {
-      const { peer } = await setUp(t, protocol);
+      const { peer } = await setUp(t, protocol, batching);
       const replies = await Promise.all(
         Array.from({ length: 200 }, (_, i) => peer.ask({ method: 'OPTIONS', uri: 'sip:localhost', cseq: i + 1 })),
       );
@@ -83,39 +88,41 @@ for (const protocol of ['udp', 'tcp'] as const) {
   });
 }
 
-describe('transactions over datagrams', () => {
-  it('answer the same datagram with the same bytes', async (t) => {
-    const { peer, handled, layer } = await setUp(t, 'udp');
-    const text = requestText({ method: 'PUBLISH', uri: 'sip:a@localhost', via: peer.via });
-    for (let i = 0; i < 3; i++) peer.send(text);
-    await until(() => peer.chunks.length === 3, 'three replies');
-    assert.equal(new Set(peer.chunks).size, 1);
-    assert.equal(handled.length, 1);
-    assert.equal(layer.stats.retransmissions, 2);
-  });
-
-  it('retransmit a NOTIFY that is not answered until it is', async (t) => {
-    const { peer, layer, transports, clock } = await setUp(t, 'udp');
-    let seen = 0;
-    peer.answer = () => (++seen < 3 ? undefined : '200 OK');
-    const flow = await transports.flowTo('udp', peer.local);
-    const outcome = notify(layer, flow, 'n2');
-    await until(() => seen === 1, 'the first');
-    clock.advance(510);
-    await until(() => seen === 2, 'the second');
-    clock.advance(1010);
-    assert.equal((await outcome).response?.status, 200);
-  });
-
-  it('fail a NOTIFY that no datagram can hold at once', async (t) => {
-    const { layer, transports, peer } = await setUp(t, 'udp');
-    const flow = await transports.flowTo('udp', peer.local);
-    const outcome = await new Promise<ClientOutcome>((onFinal) => {
-      layer.request({ flow, method: 'NOTIFY', render: () => Buffer.alloc(70_000, 65), onFinal });
+for (const { kind, batching, skip } of udpSocketKinds) {
+  describe(`transactions over datagrams, ${kind}`, { skip }, () => {
+    it('answer the same datagram with the same bytes', async (t) => {
+      const { peer, handled, layer } = await setUp(t, 'udp', batching);
+      const text = requestText({ method: 'PUBLISH', uri: 'sip:a@localhost', via: peer.via });
+      for (let i = 0; i < 3; i++) peer.send(text);
+      await until(() => peer.chunks.length === 3, 'three replies');
+      assert.equal(new Set(peer.chunks).size, 1);
+      assert.equal(handled.length, 1);
+      assert.equal(layer.stats.retransmissions, 2);
     });
-    assert.deepEqual(outcome, { failure: 'transport' });
+
+    it('retransmit a NOTIFY that is not answered until it is', async (t) => {
+      const { peer, layer, transports, clock } = await setUp(t, 'udp', batching);
+      let seen = 0;
+      peer.answer = () => (++seen < 3 ? undefined : '200 OK');
+      const flow = await transports.flowTo('udp', peer.local);
+      const outcome = notify(layer, flow, 'n2');
+      await until(() => seen === 1, 'the first');
+      clock.advance(510);
+      await until(() => seen === 2, 'the second');
+      clock.advance(1010);
+      assert.equal((await outcome).response?.status, 200);
+    });
+
+    it('fail a NOTIFY that no datagram can hold at once', async (t) => {
+      const { layer, transports, peer } = await setUp(t, 'udp', batching);
+      const flow = await transports.flowTo('udp', peer.local);
+      const outcome = await new Promise<ClientOutcome>((onFinal) => {
+        layer.request({ flow, method: 'NOTIFY', render: () => Buffer.alloc(70_000, 65), onFinal });
+      });
+      assert.deepEqual(outcome, { failure: 'transport' });
+    });
   });
-});
+}
 
 describe('transactions over connections', () => {
   it('answer what the framing refuses, with a To tag', async (t) => {

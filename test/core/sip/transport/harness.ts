@@ -7,6 +7,7 @@ import { buildReply } from '../../../../core/sip/reply';
 import type { Flow, Protocol } from '../../../../core/sip/transport/flow';
 import { type ListenPoint, type Received, TransportLayer } from '../../../../core/sip/transport/layer';
 import type { TransportLimits } from '../../../../core/sip/transport/limits';
+import { loadAddon } from '../../../../core/sip/transport/udp-addon';
 import { ManualClock } from '../../../support/clock';
 import { RawPeer } from '../../../support/raw-peer';
 import { requestText } from '../../../support/wire';
@@ -27,12 +28,18 @@ export interface Harness {
   arrival(index: number): Promise<Arrival>;
 }
 
+/** Both kinds of UDP sockets, and whether a test of one is left out: in CI nothing is. */
+export const udpSocketKinds = [
+  { kind: 'in batches', batching: true, skip: 'missing' in loadAddon() && process.env.CI === undefined },
+  { kind: 'one by one', batching: false, skip: false },
+] as const;
+
 /** Everything opened here is closed when the test ends. */
-export function harness(t: TestContext, limits: Partial<TransportLimits> = {}): Harness {
+export function harness(t: TestContext, limits: Partial<TransportLimits> = {}, udpBatching = true): Harness {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock, { log: silentLogger });
   clock.onTick(() => wheel.advance());
-  const transports = new TransportLayer({ log: silentLogger, wheel, limits });
+  const transports = new TransportLayer({ log: silentLogger, wheel, limits, udpBatching });
   const arrivals: Arrival[] = [];
   transports.onMessage((received, flow) => {
     arrivals.push({ received, flow });
