@@ -24,6 +24,7 @@ export type { Trail } from './base/trail';
 export type { TimerWheel, WheelTimer } from './base/wheel';
 export type {
   Change,
+  Condition,
   Database,
   DatabaseDriver,
   DatabaseUrl,

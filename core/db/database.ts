@@ -55,12 +55,12 @@ export interface Change {
   readonly writes: readonly Write[];
 }
 
-/** Equal to (null: is null), one of, or a comparison that null never satisfies. */
+/** Equal to (null: is null), one of, or a comparison that null never satisfies, with texts in the order that `orderBy` has. */
 export type Condition =
   | Value
   | { readonly in: readonly Value[] }
   | { readonly atMost: number }
-  | { readonly above: number };
+  | { readonly above: number | string };
 
 export function isValue(condition: Condition): condition is Value {
   return condition === null || typeof condition !== 'object' || condition instanceof Uint8Array;

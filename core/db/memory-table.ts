@@ -192,8 +192,8 @@ function own(value: Value): Value {
 function holds(value: Value, condition: Condition): boolean {
   if (isValue(condition)) return equal(value, condition);
   if ('in' in condition) return condition.in.some((candidate) => value !== null && equal(value, candidate));
-  if (typeof value !== 'number') return false;
-  return 'atMost' in condition ? value <= condition.atMost : value > condition.above;
+  if (value === null) return false;
+  return 'atMost' in condition ? compare(value, condition.atMost) <= 0 : compare(value, condition.above) > 0;
 }
 
 function equal(a: Value, b: Value): boolean {

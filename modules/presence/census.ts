@@ -48,11 +48,13 @@ export class Census {
     this.counting = true;
     try {
       const { presentity, activeWatchers } = this.schema;
-      this.publications = await this.count(presentity, ['event'], ([event]) => [String(event)]);
-      this.subscriptions = await this.count(activeWatchers, ['event', 'status'], ([event, status]) => [
-        String(event),
-        states.get(status) ?? 'terminated',
-      ]);
+      this.publications = await this.count(presentity, 'username', ['event'], ([event]) => [String(event)]);
+      this.subscriptions = await this.count(
+        activeWatchers,
+        'presentity_uri',
+        ['event', 'status'],
+        ([event, status]) => [String(event), states.get(status) ?? 'terminated'],
+      );
       this.wanted = false;
     } finally {
       this.counting = false;
@@ -67,10 +69,15 @@ export class Census {
   }
 
   /** Counts the records that have not ended. */
-  private async count(table: Table, columns: readonly string[], labelsOf: (row: Row) => string[]): Promise<Sample[]> {
+  private async count(
+    table: Table,
+    by: string,
+    columns: readonly string[],
+    labelsOf: (row: Row) => string[],
+  ): Promise<Sample[]> {
     const counts = new Map<string, { labels: string[]; value: number }>();
-    const after = Math.floor(this.clock.now() / 1000);
-    for await (const rows of pagesOf(this.database, { table, columns, after, page })) {
+    const where = { expires: { above: Math.floor(this.clock.now() / 1000) } };
+    for await (const rows of pagesOf(this.database, { table, by, columns, after: undefined, where, page })) {
       for (const [, ...row] of rows) {
         const labels = labelsOf(row);
         const key = labels.join(' ');

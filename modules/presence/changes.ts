@@ -19,8 +19,8 @@ export type ResourceChange =
   | { readonly kind: 'forget'; readonly watcher: AuthorisedWatcher }
   /** Documents go out to all watchers, or to all watcherinfo subscribers: every such dialog's CSeq may rise by one. */
   | { readonly kind: 'fan-out'; readonly winfo: boolean }
-  /** Time changes permissions next at unix second `at`, or never (Infinity). */
-  | { readonly kind: 'review'; readonly at: number };
+  /** A search of the database finds the resource from unix second `at` on, or never (Infinity): see `noteDue`. */
+  | { readonly kind: 'due'; readonly at: number };
 
 /** Who is to be told after the commit. */
 export type Notice =
@@ -104,9 +104,8 @@ export function applyChanges(resource: Resource, changes: readonly ResourceChang
         if (change.winfo) resource.winfoFanouts++;
         else resource.fanouts++;
         break;
-      case 'review':
-        resource.reviewAt = change.at;
-        resource.dueAt = Math.min(resource.dueAt, change.at);
+      case 'due':
+        resource.dueNoted = change.at;
         break;
     }
   }

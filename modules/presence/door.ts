@@ -10,6 +10,7 @@ import {
   type ResourceChange,
   type Surroundings,
 } from './changes';
+import { noteDue } from './due';
 import { isEmpty, nextExpiry, owed, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
 import { tellTurn } from './trace';
@@ -266,8 +267,9 @@ export class Door {
       }
     }
     take(draft, this.options.review(resource, this.around));
-    const at = this.options.reviewAt(resource);
-    if (at !== resource.reviewAt) take(draft, { changes: [{ kind: 'review', at }], notices: [] });
+    resource.reviewAt = this.options.reviewAt(resource);
+    resource.dueAt = Math.min(resource.dueAt, resource.reviewAt);
+    take(draft, noteDue(resource, draft.changes, this.around.now / 1000));
     return draft;
   }
 

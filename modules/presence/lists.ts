@@ -31,7 +31,7 @@ const mode = { name: 'mode', doc: '`basic`, or `full` with everything that is st
 const after = {
   name: 'after',
   optional: true,
-  doc: 'only what ends later than this (unix s): where a long list goes on',
+  doc: 'only what comes behind this name: where a long list goes on',
 };
 
 export function listCommands(
@@ -45,13 +45,13 @@ export function listCommands(
   };
 
   const list = async (search: Search, tell: (value: unknown) => void): Promise<object[]> => {
-    const { table, shown, where, holds, again } = search;
+    const { table, by, shown, holds, after, again } = search;
     const limit = lines[search.mode];
-    const from = search.after === undefined ? Math.floor(clock.now / 1000) : secondsOf(search.after);
+    const where = { ...search.where, expires: { above: Math.floor(clock.now / 1000) } };
     const found: object[] = [];
-    let last = from;
+    let last = after ?? '';
     const columns = Object.values(shown);
-    for await (const rows of pagesOf(database, { table, columns, after: from, where, page: limit })) {
+    for await (const rows of pagesOf(database, { table, by, columns, after, where, page: limit })) {
       const records = rows.map(([, ...row]) => recordOf(shown, row));
       const wanted = holds === undefined ? records : records.filter(holds);
       if (found.length > 0 && found.length + wanted.length > limit) {
@@ -59,23 +59,26 @@ export function listCommands(
         break;
       }
       found.push(...wanted);
-      last = Number(rows.at(-1)?.[0]);
+      last = String(rows.at(-1)?.[0]);
     }
     return found;
   };
 
+  const publications = { table: presentity, by: 'username' };
+  const watched = (uri: string) => ({ presentity_uri: canonical(uri) });
+
   return {
     presentity_list: {
-      summary: 'Lists the publications of all presentities, in the order of their end.',
+      summary: 'Lists the publications of all presentities, in the order of their users.',
       args: [{ ...mode, optional: true, doc: `${mode.doc}; basic when left out` }, after],
       run: ([how = 'basic', from], tell) => {
         const mode = modeOf(how);
         const again = ['presentity_list', mode];
-        return list({ table: presentity, mode, shown: publication[mode], where: {}, after: from, again }, tell);
+        return list({ ...publications, mode, shown: publication[mode], where: {}, after: from, again }, tell);
       },
     },
     presentity_show: {
-      summary: 'Lists the publications of one user, one domain, or all, in the order of their end.',
+      summary: 'Lists the publications of one user, one domain, or all, in the order of their users.',
       args: [
         mode,
         { name: 'user', doc: 'the user part of the URI, or `*` for any' },
@@ -86,15 +89,19 @@ export function listCommands(
         const mode = modeOf(how);
         const again = ['presentity_show', mode, user, domain];
         const named = domain === '*' ? {} : { domain: domain.toLowerCase() };
-        const search = { table: presentity, mode, shown: publication[mode], after: from, again };
-        if (user !== '*') return list({ ...search, where: { username: user, ...named } }, tell);
+        const search = { ...publications, mode, shown: publication[mode], after: from, again };
+        if (user !== '*') {
+          const by = domain === '*' ? 'domain' : 'event';
+          return list({ ...search, by, where: { username: user, ...named } }, tell);
+        }
         // No index begins with the domain: a database that had to look for it would look at everything in one go.
         const holds = (record: object) => named.domain === undefined || (record as Shown).domain === named.domain;
         return list({ ...search, where: {}, holds }, tell);
       },
     },
     watcher_list: {
-      summary: 'Lists the subscriptions to one presentity, or to all, in the order of their end.',
+      summary:
+        'Lists the subscriptions to one presentity in the order of their Call-IDs, or to all in the order of the presentities.',
       args: [
         mode,
         { name: 'uri', optional: true, doc: 'sip:user@host, or `*` for all, which it is when left out' },
@@ -105,9 +112,9 @@ export function listCommands(
         if (uri !== '*' && parseUri(uri) === undefined) {
           throw new RollcallError(`"${uri}" is not a URI`, { hint: 'it looks like sip:alice@example.com' });
         }
-        const where = uri === '*' ? {} : { presentity_uri: canonical(uri) };
+        const named = uri === '*' ? { by: 'presentity_uri', where: {} } : { by: 'callid', where: watched(uri) };
         const again = ['watcher_list', mode, uri];
-        return list({ table: activeWatchers, mode, shown: watcher[mode], where, after: from, again }, tell);
+        return list({ table: activeWatchers, ...named, mode, shown: watcher[mode], after: from, again }, tell);
       },
     },
   };
@@ -115,6 +122,8 @@ export function listCommands(
 
 interface Search {
   readonly table: Table;
+  /** Whose order the list has, see `pagesOf`. */
+  readonly by: string;
   readonly mode: Mode;
   readonly shown: Shown;
   readonly where: Readonly<Record<string, Value>>;
@@ -143,9 +152,4 @@ function modeOf(text: string): Mode {
   throw new RollcallError(`there is no mode "${text}"`, {
     hint: 'it is `basic` or `full`; `presence.publications URI` and `presence.watchers URI` tell about one presentity',
   });
-}
-
-function secondsOf(text: string): number {
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new RollcallError(`after is a number of seconds since 1970, not "${text}"`);
 }

@@ -127,6 +127,8 @@ export interface Resource extends Stored {
   reviewAt: number;
   /** Unix seconds: no record ends before; it may be earlier than the first end. */
   dueAt: number;
+  /** The same as it is stored: never later than `dueAt` is. */
+  dueNoted: number;
 }
 
 export function resourceKey(user: string, domain: string, event: string): ResourceKey {
@@ -160,6 +162,7 @@ export function emptyResource(key: ResourceKey): Resource {
     rules: undefined,
     reviewAt: Number.POSITIVE_INFINITY,
     dueAt: Number.POSITIVE_INFINITY,
+    dueNoted: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -91,7 +91,7 @@ function changeWords(change: ResourceChange): string {
     case 'forget':
       return `${change.watcher.watcher} is noted no more`;
     case 'fan-out':
-    case 'review':
+    case 'due':
       return '';
   }
 }

@@ -21,8 +21,8 @@ export function eventOf(key: ResourceKey, winfo: boolean): string {
 }
 
 /** The row of a resource as it becomes with version and note of `next`. */
-export function resourceRow({ key, fanouts, winfoFanouts, reviewAt }: Resource, next: Stored): Row {
-  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(reviewAt)];
+export function resourceRow({ key, fanouts, winfoFanouts, dueNoted }: Resource, next: Stored): Row {
+  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(dueNoted)];
 }
 
 /** The columns of that row that are not stored like this already, beside the version. */
@@ -30,7 +30,7 @@ export function changedColumns(resource: Resource, next: Stored, changes: readon
   const columns = changes.some((change) => change.kind === 'fan-out' && !change.winfo) ? ['fanouts'] : [];
   if (changes.some((change) => change.kind === 'fan-out' && change.winfo)) columns.push('winfo_fanouts');
   if (next.owed !== resource.owed) columns.push('notify_pending');
-  if (changes.some(({ kind }) => kind === 'review')) columns.push('review_time');
+  if (changes.some(({ kind }) => kind === 'due')) columns.push('due_time');
   return columns;
 }
 
@@ -40,7 +40,7 @@ export function readResourceRow(resource: Resource, row: Row): void {
   resource.fanouts = Number(row[3]);
   resource.winfoFanouts = Number(row[4]);
   resource.owed = Number(row[5]);
-  resource.reviewAt = orNever(row[6]);
+  resource.dueNoted = orNever(row[6]);
 }
 
 /** The writes of one change, in an order that a database may take them in. */
@@ -59,7 +59,7 @@ export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChang
     case 'forget':
       return [{ op: 'delete', table: schema.watchers, key: watcherKey(key, change.watcher.watcher) }];
     case 'fan-out':
-    case 'review':
+    case 'due':
       return [];
   }
 }

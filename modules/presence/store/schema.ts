@@ -52,7 +52,6 @@ function presentityTable(name: string): Table {
     ],
     // Not by etag, as Kamailio has it: that changes with every refresh, and each time the index would.
     primaryKey: ['username', 'domain', 'event', 'ruid'],
-    indexes: [{ name: `${name}_expires`, columns: ['expires'] }],
   };
 }
 
@@ -99,10 +98,7 @@ function activeWatchersTable(name: string): Table {
       text('view', sizes.view),
     ],
     primaryKey: ['callid', 'to_tag', 'from_tag'],
-    indexes: [
-      { name: `${name}_expires`, columns: ['expires'] },
-      { name: `${name}_pres`, columns: ['presentity_uri', 'event'] },
-    ],
+    indexes: [{ name: `${name}_pres`, columns: ['presentity_uri', 'event'] }],
   };
 }
 
@@ -124,11 +120,13 @@ function watchersTable(name: string): Table {
       text('display_name', sizes.displayName),
     ],
     primaryKey: ['presentity_uri', 'watcher_username', 'watcher_domain', 'event'],
-    indexes: [{ name: `${name}_expires`, columns: ['expires'] }],
   };
 }
 
-/** One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed, and when rules change. */
+/**
+ * One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed, and a moment before which
+ * nothing of it ends: the one index for that, where an index in each table would be written with every refresh.
+ */
 const resourceTable: Table = {
   name: 'presence_resource',
   version: 1,
@@ -139,12 +137,12 @@ const resourceTable: Table = {
     integer('fanouts'),
     integer('winfo_fanouts'),
     integer('notify_pending'),
-    { name: 'review_time', type: 'integer', nullable: true },
+    { name: 'due_time', type: 'integer', nullable: true },
   ],
   primaryKey: ['presentity_uri', 'event'],
   indexes: [
     { name: 'presence_resource_pending', columns: ['notify_pending'] },
-    { name: 'presence_resource_review', columns: ['review_time'] },
+    { name: 'presence_resource_due', columns: ['due_time'] },
   ],
 };
 

@@ -1,5 +1,5 @@
 // Owns reading resources from the database and storing their changes: one guarded, atomic change a resource.
-import type { Database, Outcome, Row, Select, Table, Write } from '../../../core/api';
+import type { Database, Outcome, Row, Select, Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
 import {
   addSubscription,
@@ -10,7 +10,6 @@ import {
   owed,
   type Resource,
   type ResourceKey,
-  resourceKey,
   type Stored,
 } from '../resource';
 import {
@@ -117,21 +116,21 @@ export class Store {
   }
 
   /**
-   * Resources with a record that ends, or a rule that begins or ends, at or before `until` (unix s), with that moment: the
-   * soonest `limit` of each table. `complete` says up to when there are no others.
+   * The soonest `limit` resources of which a record may end, or a rule begin or end, at or before `until` (unix s), with a
+   * moment before which nothing does. `complete` says up to when there are no others.
    */
   async ending(until: number, limit: number): Promise<Ending> {
-    const { presentity, activeWatchers, watchers, resource } = this.schema;
-    const found = await this.database.select([
-      soonest(presentity, ['username', 'domain', 'event'], 'expires', until, limit),
-      ...[activeWatchers, watchers].map((table) => soonest(table, named, 'expires', until, limit)),
-      soonest(resource, named, 'review_time', until, limit),
+    const [rows = []] = await this.database.select([
+      {
+        table: this.schema.resource,
+        where: { due_time: { atMost: until } },
+        orderBy: 'due_time',
+        limit,
+        columns: [...named, 'due_time'],
+      },
     ]);
-    const records = found.map((rows) =>
-      rows.map((row) => ({ key: row.length === 4 ? keyOfNames(row) : keyOfWatched(row), at: Number(row.at(-1)) })),
-    );
-    const complete = records.map((rows) => (rows.length < limit ? until : (rows.at(-1)?.at ?? until)));
-    return { records: records.flat(), complete: Math.min(...complete) };
+    const records = rows.map((row) => ({ key: keyOf(row), at: Number(row[2]) }));
+    return { records, complete: rows.length < limit ? until : (records.at(-1)?.at ?? until) };
   }
 
   /** Resources whose watchers may not have been told of the last change; `all`: those too who may not know of the state. */
@@ -139,7 +138,7 @@ export class Store {
     const [rows = []] = await this.database.select([
       { table: this.schema.resource, where: { notify_pending: { above: 0 } }, columns: [...named, 'notify_pending'] },
     ]);
-    return rows.map((row) => ({ key: keyOfWatched(row), all: row[2] === owed.ownEvents }));
+    return rows.map((row) => ({ key: keyOf(row), all: row[2] === owed.ownEvents }));
   }
 
   private selects(key: ResourceKey): Select[] {
@@ -161,17 +160,9 @@ export class Store {
   }
 }
 
-/** Columns that name the resource in all tables but the one of publications. */
+/** Columns that name a resource. */
 const named = ['presentity_uri', 'event'];
 
-function soonest(table: Table, names: readonly string[], column: string, until: number, limit: number): Select {
-  return { table, where: { [column]: { atMost: until } }, orderBy: column, limit, columns: [...names, column] };
-}
-
-function keyOfNames(row: Row): ResourceKey {
-  return resourceKey(String(row[0]), String(row[1]), String(row[2]));
-}
-
-function keyOfWatched(row: Row): ResourceKey {
-  return keyOfUri(String(row[0]), String(row[1]).replace(/\.winfo$/, ''));
+function keyOf(row: Row): ResourceKey {
+  return keyOfUri(String(row[0]), String(row[1]));
 }

@@ -48,6 +48,12 @@ export function selectBehaviours(db: () => Database): void {
       assert.deepEqual(await expiries({ expires: { above: 20 }, owner: 'bob' }), [30, 40]);
     });
 
+    it('compares texts in their order: above', async () => {
+      assert.deepEqual(await expiries({ tag: { above: 'B' } }), [10, 20, 30]);
+      assert.deepEqual(await expiries({ owner: { above: 'alice' }, expires: { above: 30 } }), [40]);
+      assert.deepEqual(await expiries({ label: { above: '' } }), [10, 30]);
+    });
+
     it('orders and stops at the limit', async () => {
       assert.deepEqual(await expiries({}, { limit: 3 }), [10, 20, 30]);
       assert.deepEqual(await expiries({}, { limit: 0 }), []);
