@@ -2,6 +2,11 @@
 import { declareParams } from '../../core/api';
 
 export const params = declareParams({
+  force_active: {
+    type: 'boolean',
+    default: true,
+    doc: '1: whoever the script lets through sees the calls, as in Kamailio, also when `force_active` of `presence` is 0. 0: then the presentity’s pres-rules decide about its calls as about its presence: who is allowed sees all of them.',
+  },
   force_single_dialog: {
     type: 'boolean',
     default: false,

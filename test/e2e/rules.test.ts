@@ -232,18 +232,7 @@ describe('rules over the wire', () => {
     const presentity = newPresentity();
     const change = async (rules: string | undefined, event = 'refresh') => {
       ruled.write(presentity, rules === undefined ? undefined : ruleset(rules));
-      const response = await ua.client.request({
-        method: 'MESSAGE',
-        uri: presentity,
-        headers: {
-          from: { uri: presentity, params: { tag: 'x' } },
-          to: { uri: presentity, params: {} },
-          'call-id': `message-${Math.random()}`,
-          cseq: { seq: 1, method: 'MESSAGE' },
-          event,
-        },
-      });
-      assert.equal(response.status, 200);
+      assert.equal(await ruled.ask(ua, presentity, event), 200);
     };
     await ua.publish(presentity, { body: document(presentity) });
     const winfo = (await ua.subscribe(presentity, { event: 'presence.winfo', from: presentity })).dialog;

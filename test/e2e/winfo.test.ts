@@ -3,34 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startRollcall, type TestServer } from '../support/rollcall';
 import { SipUa } from '../support/sip-ua';
+import { readWatcherinfo } from '../support/watcherinfo';
 import { fresh } from '../support/wire';
-
-interface Watcher {
-  uri: string;
-  id: string;
-  status: string;
-  event: string;
-}
-
-/** Reads a watcherinfo document by its shape (RFC 3858); the tests of presence_xml check its XML. */
-function read(body: string) {
-  const attribute = (text: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(text)?.[1] ?? '';
-  const head = /<(?:\w+:)?watcherinfo\b[^>]*>/.exec(body)?.[0] ?? '';
-  const list = /<(?:\w+:)?watcher-list\b[^>]*>/.exec(body)?.[0] ?? '';
-  const watchers: Watcher[] = [...body.matchAll(/<(?:\w+:)?watcher\s([^>]*)>([^<]*)</g)].map((match) => ({
-    uri: match[2] ?? '',
-    id: attribute(match[1] ?? '', 'id'),
-    status: attribute(match[1] ?? '', 'status'),
-    event: attribute(match[1] ?? '', 'event'),
-  }));
-  return {
-    version: Number(attribute(head, 'version')),
-    state: attribute(head, 'state'),
-    resource: attribute(list, 'resource'),
-    package: attribute(list, 'package'),
-    watchers,
-  };
-}
 
 for (const transport of ['udp', 'tcp'] as const) {
   describe(`presence.winfo over ${transport}`, () => {
@@ -61,7 +35,7 @@ for (const transport of ['udp', 'tcp'] as const) {
       const empty = await first.next();
       assert.equal(empty.contentType, 'application/watcherinfo+xml');
       assert.equal(empty.event, 'presence.winfo');
-      assert.deepEqual(read(empty.body), {
+      assert.deepEqual(readWatcherinfo(empty.body), {
         version: 0,
         state: 'full',
         resource: presentity,
@@ -72,7 +46,7 @@ for (const transport of ['udp', 'tcp'] as const) {
       await (await bob.subscribe(presentity)).dialog.next();
       await (await carol.subscribe(presentity)).dialog.next();
       const second = (await winfo(presentity)).dialog;
-      const full = read((await second.next()).body);
+      const full = readWatcherinfo((await second.next()).body);
       assert.equal(full.state, 'full');
       assert.equal(full.version, 0);
       assert.deepEqual(full.watchers.map((w) => `${w.uri} ${w.status} ${w.event}`).sort(), [
@@ -87,16 +61,16 @@ for (const transport of ['udp', 'tcp'] as const) {
       const presentity = newPresentity();
       await (await bob.subscribe(presentity)).dialog.next();
       const { dialog } = await winfo(presentity);
-      const before = read((await dialog.next()).body);
+      const before = readWatcherinfo((await dialog.next()).body);
       await (await carol.subscribe(presentity)).dialog.next();
-      const partial = read((await dialog.next()).body);
+      const partial = readWatcherinfo((await dialog.next()).body);
       assert.equal(partial.state, 'partial');
       assert.equal(partial.version, before.version + 1);
       assert.deepEqual(
         partial.watchers.map((w) => `${w.uri} ${w.status}`),
         ['sip:carol@localhost active'],
       );
-      const later = read((await (await winfo(presentity)).dialog.next()).body);
+      const later = readWatcherinfo((await (await winfo(presentity)).dialog.next()).body);
       assert.equal(
         later.watchers.find((w) => w.uri.includes('carol'))?.id,
         partial.watchers[0]?.id,
@@ -117,7 +91,7 @@ for (const transport of ['udp', 'tcp'] as const) {
       await watching.next();
       const full = await dialog.next();
       assert.equal(full.cseq, first.cseq + 1);
-      const document = read(full.body);
+      const document = readWatcherinfo(full.body);
       assert.equal(document.state, 'full');
       assert.equal(document.version, 1);
       const active = document.watchers.filter((w) => w.status === 'active').map((w) => w.uri);
@@ -132,8 +106,8 @@ for (const transport of ['udp', 'tcp'] as const) {
       await dialog.next();
       const watching = (await bob.subscribe(presentity, { expires: 1 })).dialog;
       await watching.next();
-      assert.equal(read((await dialog.next()).body).watchers[0]?.status, 'active');
-      const last = read((await dialog.next()).body);
+      assert.equal(readWatcherinfo((await dialog.next()).body).watchers[0]?.status, 'active');
+      const last = readWatcherinfo((await dialog.next()).body);
       assert.equal(last.version, 2);
       assert.deepEqual(
         last.watchers.filter((w) => w.status === 'active'),
@@ -148,7 +122,7 @@ for (const transport of ['udp', 'tcp'] as const) {
       await dialog.next();
       const refreshed = await dialog.send(300);
       assert.equal(refreshed.status, 200);
-      const second = read((await dialog.next()).body);
+      const second = readWatcherinfo((await dialog.next()).body);
       assert.deepEqual([second.state, second.version, second.watchers.length], ['full', 1, 1]);
       await dialog.send(0);
       const last = await dialog.next();
@@ -179,7 +153,7 @@ test('with force_active 0 and no rules a watcher is pending: NOTIFYs without bod
   const list = await watchers.next();
   assert.equal(list.state, 'active', 'the list of watchers is the presentity’s own');
   assert.deepEqual(
-    read(list.body).watchers.map((w) => `${w.uri} ${w.status}`),
+    readWatcherinfo(list.body).watchers.map((w) => `${w.uri} ${w.status}`),
     ['sip:bob@localhost pending'],
   );
   await dialog.send(0);

@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { startRollcall, type TestServer } from './rollcall';
+import type { ServerSpec } from './scratch';
+import type { SipUa } from './sip-ua';
+import { fresh } from './wire';
 
-/** A MESSAGE to a presentity says that its rules have changed, as an XCAP server in front would. */
+/** A MESSAGE to a presentity says that its rules have changed, as an XCAP server in front would, or ends a watcher. */
 const script = `
-import { handle_publish, handle_subscribe, pres_refresh_watchers, pres_update_watchers } from 'presence';
+import { handle_publish, handle_subscribe, pres_refresh_watchers, pres_terminate, pres_update_watchers } from 'presence';
 import type { Request } from 'rollcall';
 import { sl_send_reply } from 'sl';
 
@@ -19,10 +22,14 @@ export async function request_route(req: Request) {
       const asserted = req.header('P-Asserted-Identity');
       return asserted === undefined ? handle_subscribe(req) : handle_subscribe(req, asserted);
     }
-    case 'MESSAGE':
-      if (req.header('Event') === 'update') await pres_update_watchers(req.ruri, 'presence');
-      else await pres_refresh_watchers(req.ruri, 'presence', 0);
+    case 'MESSAGE': {
+      const [todo, name = 'presence', reason] = (req.header('Event') ?? '').split(' ');
+      const watcher = req.header('P-Asserted-Identity') ?? '';
+      if (todo === 'update') await pres_update_watchers(req.ruri, name);
+      else if (todo === 'refresh') await pres_refresh_watchers(req.ruri, name, 0);
+      else if (!(await pres_terminate(req.ruri, name, watcher, reason))) return sl_send_reply(req, 404, 'Not Found');
       return sl_send_reply(req, 200, 'OK');
+    }
     default:
       return sl_send_reply(req, 405, 'Method Not Allowed');
   }
@@ -37,33 +44,42 @@ export class RuledServer {
     private readonly database: Database.Database,
   ) {}
 
-  static async start(): Promise<RuledServer> {
+  static async start(spec: Pick<ServerSpec, 'loadmodule' | 'modparam'> = {}): Promise<RuledServer> {
     const folder = mkdtempSync(join(tmpdir(), 'rollcall-ruled-'));
     const file = join(folder, 'rollcall.db');
     const server = await startRollcall({
       script,
-      loadmodule: ['db_sqlite'],
+      loadmodule: ['db_sqlite', ...(spec.loadmodule ?? [])],
       // A machine that is busy with other tests must not make it refuse anybody.
       core: { overload_delay: 0 },
-      modparam: [
-        ['presence', 'force_active', 0],
-        ['presence', 'db_url', `sqlite:${file}`],
-      ],
+      modparam: [['presence', 'force_active', 0], ['presence', 'db_url', `sqlite:${file}`], ...(spec.modparam ?? [])],
     });
     return new RuledServer(server, folder, new Database(file));
   }
 
   /** Stores the rules document of a presentity, or takes it out; nobody is told. */
   write(presentity: string, document: string | undefined): void {
-    const [user = '', domain = ''] = presentity.slice('sip:'.length).split('@');
-    const uri = `pres-rules/users/${presentity}/index`;
-    this.database.prepare('DELETE FROM xcap WHERE doc_uri = ?').run(uri);
-    if (document === undefined) return;
-    this.database
-      .prepare(
-        'INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES (?, ?, ?, 2, ?, 0, ?, 0)',
-      )
-      .run(user, domain, Buffer.from(document), 'etag', uri);
+    writeRules(this.database, presentity, document);
+  }
+
+  /**
+   * Has the script do something to a presentity: `update` or `refresh` its watchers, or `terminate` one, each followed by a
+   * package if not `presence`, and a reason. @returns the status of its answer
+   */
+  async ask(ua: SipUa, presentity: string, todo: string, watcher?: string): Promise<number> {
+    const { status } = await ua.client.request({
+      method: 'MESSAGE',
+      uri: presentity,
+      headers: {
+        from: { uri: presentity, params: { tag: 'x' } },
+        to: { uri: presentity, params: {} },
+        'call-id': fresh('message'),
+        cseq: { seq: 1, method: 'MESSAGE' },
+        event: todo,
+        ...(watcher === undefined ? {} : { 'p-asserted-identity': watcher }),
+      },
+    });
+    return status;
   }
 
   async stop(): Promise<void> {
@@ -71,6 +87,18 @@ export class RuledServer {
     await this.server.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Stores the rules document of a presentity in the table xcap, or takes it out. */
+export function writeRules(database: Database.Database, presentity: string, document: string | undefined): void {
+  const [user = '', domain = ''] = presentity.slice('sip:'.length).split('@');
+  const uri = `pres-rules/users/${presentity}/index`;
+  database.prepare('DELETE FROM xcap WHERE doc_uri = ?').run(uri);
+  if (document === undefined) return;
+  const columns = 'username, domain, doc, doc_type, etag, source, doc_uri, port';
+  database
+    .prepare(`INSERT INTO xcap (${columns}) VALUES (?, ?, ?, 2, ?, 0, ?, 0)`)
+    .run(user, domain, Buffer.from(document), 'etag', uri);
 }
 
 /** Rules in a document. */
