@@ -24,21 +24,23 @@ export interface Watcherinfo {
 export function readWatcherinfo(body: string): Watcherinfo {
   const head = attributes(/<(?:\w+:)?watcherinfo\b([^>]*)>/.exec(body)?.[1]);
   const list = attributes(/<(?:\w+:)?watcher-list\b([^>]*)>/.exec(body)?.[1]);
-  const watchers = [...body.matchAll(/<(?:\w+:)?watcher\s([^>]*)>([^<]*)</g)].map((match): Watcher => {
-    const given = attributes(match[1]);
-    const [duration, expiration, name] = ['duration-subscribed', 'expiration', 'display-name'].map((key) =>
-      given.get(key),
-    );
-    return {
-      uri: match[2] ?? '',
-      id: given.get('id') ?? '',
-      status: given.get('status') ?? '',
-      event: given.get('event') ?? '',
-      ...(duration === undefined ? {} : { durationSubscribed: Number(duration) }),
-      ...(expiration === undefined ? {} : { expiration: Number(expiration) }),
-      ...(name === undefined ? {} : { displayName: name }),
-    };
-  });
+  const watchers = [...body.matchAll(/<(?:\w+:)?watcher((?:\s+[\w:-]+="[^"]*")+)\s*>([^<]*)</g)].map(
+    (match): Watcher => {
+      const given = attributes(match[1]);
+      const [duration, expiration, name] = ['duration-subscribed', 'expiration', 'display-name'].map((key) =>
+        given.get(key),
+      );
+      return {
+        uri: match[2] ?? '',
+        id: given.get('id') ?? '',
+        status: given.get('status') ?? '',
+        event: given.get('event') ?? '',
+        ...(duration === undefined ? {} : { durationSubscribed: Number(duration) }),
+        ...(expiration === undefined ? {} : { expiration: Number(expiration) }),
+        ...(name === undefined ? {} : { displayName: name }),
+      };
+    },
+  );
   return {
     version: Number(head.get('version')),
     state: head.get('state') ?? '',
