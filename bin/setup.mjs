@@ -150,6 +150,12 @@ async function installForTests() {
     { program: 'sipp', question: '-v', pack: 'sip-tester', without: 'SIPp: the tests in test/sipp' },
     { program: 'mariadbd', question: '--version', pack: 'mariadb-server', without: 'MariaDB: the tests of db_mysql' },
     { program: 'gcc', question: '--version', pack: 'gcc libc6-dev', without: 'gcc: the benchmark’s smoke test' },
+    {
+      program: 'kamailio',
+      question: '-v',
+      pack: 'kamailio kamailio-presence-modules kamailio-mysql-modules kamailio-xml-modules',
+      without: 'Kamailio: the tests of `rollcall db import`',
+    },
   ];
   const apt = spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).error === undefined;
   for (const { program, question, pack, without } of wanted) {

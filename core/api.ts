@@ -40,6 +40,8 @@ export type {
 export { ConstraintViolated, DatabaseUnavailable } from './db/database';
 export * from './db/driver';
 export { openMemoryDatabase } from './db/memory';
+export type { SourceDatabase, SourceTable, Takeover, Tally } from './db/takeover';
+export { TakeoverReport } from './db/takeover';
 export type { ModuleContext, SipServices } from './module/context';
 export { databaseUrlParam } from './module/databases';
 export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
@@ -47,7 +49,7 @@ export { defineModule } from './module/define';
 export type { Command, ScriptArg, ScriptFunction } from './module/function';
 export { type Control, control, type Health, health } from './module/offered';
 export type { ExtensionPoint, ServiceToken } from './module/points';
-export { databaseDrivers, extensionPoint, service } from './module/points';
+export { databaseDrivers, extensionPoint, service, takeovers } from './module/points';
 export type { EventRouteInput, RoutedRequest } from './module/request';
 export type { EventHeader, MediaType, NameAddr, Via } from './sip/headers';
 export {

@@ -1,4 +1,4 @@
-// Owns `rollcall db`: makes and migrates the tables of a config's databases, and says what it did.
+// Owns `rollcall db`: makes and migrates the tables of a config's databases, and says what it did; `db import` is beside it.
 
 import { RollcallError } from '../base/errors';
 import { silentLogger } from '../base/logger';
@@ -11,21 +11,34 @@ import type { DatabaseUrl } from '../db/url';
 import { driverFor } from '../module/databases';
 import type { Terminal } from './client-target';
 import { configArguments } from './command';
+import { importDatabase } from './import';
 import { inspect } from './inspect';
 
 export const dbUsage = `rollcall db migrate -f FILE   make and migrate the tables that a config's modules need
 
 Says what was done with each table. Works with db_auto_migrate off, so that the server itself
-needs no right to change tables. A table that is newer or somebody else's is refused by name.`;
+needs no right to change tables. A table that is newer or somebody else's is refused by name.
+
+rollcall db import --from URL --to URL [-f FILE]   take over what another server has stored
+
+  --from URL   the database of a Kamailio or OpenSIPS presence server: mysql://… or sqlite:PATH.
+               It is read and never changed.
+  --to URL     Rollcall's own; its tables are made when they are missing
+  -f FILE      a config whose modules and parameters count (table names, waiting_subs_daysno);
+               without it all modules at their defaults
+
+Running it again takes what the old server has changed since, and nothing twice. Stop the old
+server before the last run: it may keep in memory what it has not written.`;
 
 /** Runs the command. */
 export async function db(args: readonly string[], terminal: Terminal): Promise<number> {
+  if (args[0] === 'import') return importDatabase(args.slice(1), terminal);
   const { file, words } = configArguments(args);
   const [action, ...rest] = words;
   if (action !== 'migrate' || rest.length > 0) {
     const asked = words.join(' ');
     throw new RollcallError(
-      asked === '' ? 'nothing to do' : `\`db ${asked}\` is not known${didYouMean(asked, ['migrate'])}`,
+      asked === '' ? 'nothing to do' : `\`db ${asked}\` is not known${didYouMean(asked, ['migrate', 'import'])}`,
       {
         hint: '`rollcall help db` says more',
       },

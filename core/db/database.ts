@@ -3,6 +3,7 @@ import { RollcallError } from '../base/errors';
 import type { Logger } from '../base/logger';
 import type { Histogram } from '../base/metrics';
 import type { Row, Table, Value } from './table';
+import type { SourceDatabase } from './takeover';
 import type { DatabaseUrl } from './url';
 
 export type { Column, Index, Migration, Row, Table, Value } from './table';
@@ -126,6 +127,8 @@ export interface DatabaseDriver {
    * @throws RollcallError as `open` and `prepare` do
    */
   migrate(url: DatabaseUrl, tables: readonly Table[], log: Logger): Promise<readonly TableStep[]>;
+  /** A database of another server, to read from. @throws RollcallError as `open` does */
+  source?(url: DatabaseUrl, log: Logger): Promise<SourceDatabase>;
 }
 
 /** What was done with a table. */

@@ -1,5 +1,6 @@
 // Owns the tokens by which modules meet: extension points (many items by key) and services (one implementation).
 import type { DatabaseDriver } from '../db/database';
+import type { Takeover } from '../db/takeover';
 
 declare const item: unique symbol;
 
@@ -27,3 +28,6 @@ export function service<T extends object>(name: string): ServiceToken<T> {
 
 /** Drivers by URL scheme: `sqlite`, `mysql`. `ctx.openDatabase` finds them here. */
 export const databaseDrivers = extensionPoint<DatabaseDriver>('core.database_drivers');
+
+/** Those who take over what another server has stored, by the name of their module. `rollcall db import` asks them in this order. */
+export const takeovers = extensionPoint<Takeover>('core.takeovers');

@@ -3,6 +3,7 @@ import { type DatabaseUrl, databaseDrivers, defineModule, type Logger, RollcallE
 import { openMysql } from './database';
 import { readTarget } from './options';
 import { params } from './params';
+import { MysqlSource } from './source';
 
 export default defineModule({
   name: 'db_mysql',
@@ -33,6 +34,7 @@ export default defineModule({
           await database.close();
         }
       },
+      source: async (url) => new MysqlSource(targetOf(url), { clock: ctx.clock, timeout: p.timeoutInterval * 1000 }),
     });
     return {};
   },

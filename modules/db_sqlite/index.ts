@@ -2,6 +2,7 @@
 import { type DatabaseUrl, databaseDrivers, defineModule, type Logger, RollcallError } from '../../core/api';
 import { openSqlite } from './database';
 import { params } from './params';
+import { SqliteSource } from './source';
 
 export default defineModule({
   name: 'db_sqlite',
@@ -21,6 +22,10 @@ export default defineModule({
         } finally {
           await database.close();
         }
+      },
+      async source(url) {
+        if (url.scheme !== 'sqlite') throw new RollcallError(`db_sqlite cannot open ${url.safe}`);
+        return new SqliteSource(url.path, url.safe);
       },
     });
     return {};

@@ -91,6 +91,12 @@ function recordVersion(db: Sqlite, table: Table): void {
   db.prepare('INSERT INTO version (table_name, table_version) VALUES (?, ?)').run(table.name, table.version);
 }
 
+function versionOf(db: Sqlite, name: string): number | undefined {
+  return db
+    .prepare<[string], { table_version: number }>('SELECT table_version FROM version WHERE table_name = ?')
+    .get(name)?.table_version;
+}
+
 interface ColumnInfo {
   readonly name: string;
   readonly notnull: number;
@@ -104,12 +110,11 @@ function columnsOf(db: Sqlite, table: string): ColumnInfo[] {
     .all(table);
 }
 
-function findTable(db: Sqlite, name: string): FoundTable | undefined {
+/** A table as it is in the file. @param versioned whether there is a table `version` to ask */
+export function findTable(db: Sqlite, name: string, versioned = true): FoundTable | undefined {
   const columns = columnsOf(db, name);
   if (columns.length === 0) return undefined;
-  const version = db
-    .prepare<[string], { table_version: number }>('SELECT table_version FROM version WHERE table_name = ?')
-    .get(name)?.table_version;
+  const version = versioned ? versionOf(db, name) : undefined;
   const primary = columns.filter((column) => column.pk > 0).map((column) => column.name);
   // A partial index is unique among some rows only.
   const unique = db

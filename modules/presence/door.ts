@@ -11,7 +11,7 @@ import {
   type Surroundings,
 } from './changes';
 import { noteDue } from './due';
-import { isEmpty, nextExpiry, owed, type Resource, type ResourceKey, type Stored } from './resource';
+import { isEmpty, nextExpiry, nextVersion, owed, type Resource, type ResourceKey, type Stored } from './resource';
 import type { Store } from './store/store';
 import { tellTurn } from './trace';
 
@@ -230,11 +230,9 @@ export class Door {
 
   /** What is stored beside the changes. A note that NOTIFYs are owed goes only when all have been answered. */
   private nextOf(resource: Resource, draft: Draft): Stored {
-    // A row that is made anew must not repeat a version that another node may still hold: it starts at the time of day.
-    const version = resource.version === 0 ? this.around.now : resource.version + 1;
     let most = resource.owed;
     for (const { to } of draft.notices) most = Math.max(most, to === 'dialog' ? owed.ownEvents : owed.state);
-    return { version, owed: most };
+    return { version: nextVersion(resource, this.around.now), owed: most };
   }
 
   /** Undefined when what time or permissions call for could not be decided: memory may be half changed then, and is forgotten. */

@@ -1,5 +1,5 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
-import { defineModule, RollcallError } from '../../core/api';
+import { defineModule, RollcallError, takeovers } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { Census } from './census';
 import { controlCommands } from './commands';
@@ -11,6 +11,7 @@ import { replyOf } from './notify/options';
 import { params } from './params';
 import { Presence, type Settings, tickMs } from './presence';
 import { schemaOf } from './store/schema';
+import { presenceTakeover } from './takeover/takeover';
 
 const replyRoute = 'presence:notify-reply';
 
@@ -52,6 +53,19 @@ export default defineModule({
     const schema = schemaOf(settings);
     const census = new Census(database, schema, ctx.clock);
     census.measure(ctx.metrics);
+    ctx.provide(
+      takeovers,
+      'presence',
+      presenceTakeover({
+        names: settings,
+        circumstances: () => ({
+          ...presence.packages,
+          now: Math.floor(ctx.clock.now() / 1000),
+          waitingTime: presence.waitingTime,
+          token: () => ctx.random.token(),
+        }),
+      }),
+    );
     ctx.whenListening(() => {
       presence.start();
       ctx.every(tickMs, () => presence.tick());

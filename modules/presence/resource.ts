@@ -108,6 +108,14 @@ export interface Stored {
   owed: number;
 }
 
+/**
+ * The version that a commit at `now` (ms) brings. A row that is made anew must not repeat a version that another node may still
+ * hold: it starts at the time of day.
+ */
+export function nextVersion({ version }: Stored, now: number): number {
+  return version === 0 ? now : version + 1;
+}
+
 export interface Resource extends Stored {
   readonly key: ResourceKey;
   /** The version that was read from the database. */

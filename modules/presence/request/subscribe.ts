@@ -113,21 +113,31 @@ export function readSubscribe(
 
 /** The remote target: exactly one Contact, with a SIP URI; parameters of the header do not matter here. */
 function readContact(message: SipRequest): string {
-  const { uri } = message.contact;
+  const target = remoteTarget(message.contact.uri);
+  if (target === undefined) throw new SipError(400, 'Bad Contact');
+  return fitting(target, sizes.uri, 'Contact');
+}
+
+/** A Contact's URI as the Request-URI of what is sent there, which has no headers part (RFC 3261 §19.1.1). */
+export function remoteTarget(uri: string): string | undefined {
   const parsed = parseUri(uri);
-  if (!parsed || (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') || parsed.host === '') {
-    throw new SipError(400, 'Bad Contact');
-  }
-  // RFC 3261 §19.1.1: a Request-URI has no headers part.
-  return fitting(parsed.headers === '' ? uri : formatUri({ ...parsed, headers: '' }), sizes.uri, 'Contact');
+  if (!parsed || !isSip(parsed.scheme) || parsed.host === '') return undefined;
+  return parsed.headers === '' ? uri : formatUri({ ...parsed, headers: '' });
+}
+
+function isSip(scheme: string): boolean {
+  return scheme === 'sip' || scheme === 'sips';
 }
 
 /** NOTIFYs will have to find their way along the Record-Route. Throws 400 when it names no hosts. */
 function checkRoutes(message: SipRequest): void {
-  for (const { uri } of message.recordRoutes) {
-    const parsed = parseUri(uri);
-    if (!parsed || (parsed.scheme !== 'sip' && parsed.scheme !== 'sips')) throw new SipError(400, 'Bad Record-Route');
-  }
+  if (!message.recordRoutes.every(isRoute)) throw new SipError(400, 'Bad Record-Route');
+}
+
+/** Whether a NOTIFY can be sent along this entry of a route set. */
+export function isRoute({ uri }: { readonly uri: string }): boolean {
+  const parsed = parseUri(uri);
+  return parsed !== undefined && isSip(parsed.scheme);
 }
 
 /** For people, cut to its column without splitting a character. */

@@ -70,10 +70,15 @@ export class Store {
 
   /**
    * Stores changes that have been made in `resource`, if the stored version is still the one that `resource` has; the row
-   * gets what `next` says. @throws DatabaseUnavailable
+   * gets what `next` says. @param also what is to be stored in the same moment. @throws DatabaseUnavailable
    */
-  commit(resource: Resource, next: Stored, changes: readonly ResourceChange[]): Promise<Outcome> {
-    const writes: Write[] = [];
+  commit(
+    resource: Resource,
+    next: Stored,
+    changes: readonly ResourceChange[],
+    also: readonly Write[] = [],
+  ): Promise<Outcome> {
+    const writes: Write[] = [...also];
     for (const change of changes) writes.push(...writesOf(this.schema, resource.key, change));
     if (isEmpty(resource)) {
       writes.push({ op: 'delete', table: this.schema.resource, key: [resource.key.uri, resource.key.event] });
