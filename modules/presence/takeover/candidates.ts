@@ -3,7 +3,7 @@ import type { ResourceChange } from '../changes';
 import { counterOf, cseqCeiling, documentCeiling, type Resource, type ResourceKey } from '../resource';
 import { recordName, type Standing } from './memory';
 import { type Circumstances, publicationOf, subscriptionOf, waitingWatcherOf } from './records';
-import { numberOf, type SourceRow, textOf } from './tables';
+import { type SourceRow, textOf } from './tables';
 
 /** A record of the old server that is worth something here. */
 export interface Candidate {
@@ -20,14 +20,14 @@ export interface Candidate {
 /** The candidate that a row is, or the reason why it is none. */
 export type ReadCandidate = (row: SourceRow, around: Circumstances) => Candidate | string;
 
-/** A publication is known by its row's number, which stays when its entity-tag changes; its state by the entity-tag. */
+/** A publication is known by the name it gets here; its state by the entity-tag. */
 export const publicationCandidate: ReadCandidate = (row, around) => {
   const found = publicationOf(row, around);
   if (typeof found === 'string') return found;
   const { key, publication } = found;
   return {
     key,
-    record: recordName('presentity', key.uri, key.event, numberOf(row, 'id')),
+    record: publication.ruid,
     stamp: publication.etag,
     standing({ publications }, taken) {
       if (taken !== undefined) return publications.has(taken) ? 'as taken' : 'nothing';

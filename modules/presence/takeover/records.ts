@@ -14,6 +14,7 @@ import {
   type Subscription,
 } from '../resource';
 import { sizes } from '../sizes';
+import { recordName } from './memory';
 import { numberOf, type SourceRow, textOf } from './tables';
 
 /** What the rows are judged by. */
@@ -63,7 +64,9 @@ export function publicationOf(row: SourceRow, around: Circumstances): FoundPubli
   const receivedTime = numberOf(row, 'received_time');
   // Of several publications the one that was received last is the newest; whatever is published from now on is newer still.
   const document = { etag, body, changedAt: receivedTime, sequence: receivedTime };
-  return { key, publication: { etag, expires, receivedTime, sender, document } };
+  // The row's number stays when its entity-tag changes.
+  const ruid = recordName('presentity', key.uri, key.event, numberOf(row, 'id'));
+  return { key, publication: { ruid, etag, expires, receivedTime, sender, document } };
 }
 
 export interface FoundSubscription {

@@ -298,7 +298,7 @@ test('beside a server that changes the same presentity nothing of either is lost
   const inner = target;
   let meanwhile: (() => Promise<void>) | undefined = async () => {
     const document = { etag: 'own', body: Buffer.from('own'), changedAt: now, sequence: 1 };
-    const publication = { etag: 'own', expires: now + 60, receivedTime: now, sender: '', document };
+    const publication = { ruid: 'own', etag: 'own', expires: now + 60, receivedTime: now, sender: '', document };
     await commit(() => ({ kind: 'publish', publication, replaces: undefined }));
   };
   target = {
