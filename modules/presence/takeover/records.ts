@@ -1,6 +1,6 @@
 // Owns what a row of Kamailio's or OpenSIPS's becomes here, or the reason why it becomes nothing. Pure.
 import { addressOfRecord, parseNameAddrs, parseUri } from '../../../core/api';
-import type { EventPackage, WatcherinfoFormat } from '../api';
+import type { Packages } from '../request/common';
 import { isRoute, remoteTarget } from '../request/subscribe';
 import {
   type AuthorisedWatcher,
@@ -18,9 +18,7 @@ import { recordName } from './memory';
 import { numberOf, type SourceRow, textOf } from './tables';
 
 /** What the rows are judged by. */
-export interface Circumstances {
-  readonly events: ReadonlyMap<string, EventPackage>;
-  readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;
+export interface Circumstances extends Packages {
   /** Unix seconds. */
   readonly now: number;
   /** Seconds for which a watcher waits for the presentity's word. */

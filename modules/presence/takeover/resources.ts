@@ -1,6 +1,7 @@
 // Owns storing what is taken over into its resources: one guarded change each, judged anew when another server was faster.
 import { ConstraintViolated, type Database, DatabaseUnavailable, type Tally, type Write } from '../../../core/api';
 import { applyChanges, type ResourceChange } from '../changes';
+import { noteDue } from '../due';
 import { nextVersion, type Resource, type ResourceKey } from '../resource';
 import type { Store } from '../store/store';
 import type { Candidate, ReadCandidate } from './candidates';
@@ -98,7 +99,8 @@ function planOf(
     }
   }
   // The first server that finds the resource due looks at its rules, those that begin and end by the clock too.
-  if (notes.length > 0 && resource.rules !== undefined) make({ kind: 'review', at: around.now });
+  if (notes.length > 0 && resource.rules !== undefined) make({ kind: 'due', at: around.now });
+  else for (const change of noteDue(resource, changes, around.now).changes) make(change);
   return { changes, notes, refused, known };
 }
 
