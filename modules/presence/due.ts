@@ -2,8 +2,11 @@
 import { type Decision, nothing, type ResourceChange } from './changes';
 import { isEmpty, nextExpiry, type Resource } from './resource';
 
-/** The stored moment is moved on with a change when it leaves less than this part of the time that is really left. */
-const worthMoving = 0.75;
+/**
+ * The stored moment is moved on with a change when it leaves less than this part of the time that is really left: one that is
+ * refreshed at half its time or later is moved then, in a row that is written anyway, and not by a commit of its own when it passes.
+ */
+const worthMoving = 0.5;
 /** So many records are looked through with a change to find the first end; in larger resources the moment passes and is moved then. */
 const few = 16;
 

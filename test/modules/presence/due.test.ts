@@ -34,8 +34,8 @@ test('it is noted with the first record, and again with one that ends sooner', (
 test('refreshes leave it alone until it has become much too early', () => {
   const of = resource();
   publishAt(of, 0, 3600);
-  for (let now = 1; now <= 900; now += 20) assert.deepEqual(publishAt(of, now, 3600), []);
-  assert.deepEqual(publishAt(of, 910, 3600), [4510]);
+  for (let now = 1; now <= 1800; now += 20) assert.deepEqual(publishAt(of, now, 3600), []);
+  assert.deepEqual(publishAt(of, 1810, 3600), [5410]);
 });
 
 test('it stays as early as it is when another record does end then', () => {
