@@ -1,4 +1,4 @@
-// Owns the measurement of a database: durable changes per second, latency and main-thread cost, with 1 to 1000 changes waiting.
+// Owns the measurement of a database: durable changes per second, latency and CPU of a change, with 1 to 1000 changes waiting.
 // node dist/bench/db.js [sqlite:PATH | mysql://… | memory] [seconds per row] [presentities]; DB_PID=… also counts that process's CPU
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,49 +7,19 @@ import { performance } from 'node:perf_hooks';
 import { systemClock } from '../core/base/clock';
 import { silentLogger } from '../core/base/logger';
 import { systemRandom } from '../core/base/random';
-import type { Change, Database, Table } from '../core/db/database';
+import type { Change, Database } from '../core/db/database';
 import { openMemoryDatabase } from '../core/db/memory';
 import { parseDatabaseUrl } from '../core/db/url';
 import { openMysql } from '../modules/db_mysql/database';
 import { readTarget } from '../modules/db_mysql/options';
 import { openSqlite } from '../modules/db_sqlite/database';
+import { schemaOf } from '../modules/presence/store/schema';
 
-const resource: Table = {
-  name: 'resource',
-  version: 1,
-  columns: [
-    { name: 'username', type: 'text', size: 64 },
-    { name: 'domain', type: 'text', size: 64 },
-    { name: 'event', type: 'text', size: 64 },
-    { name: 'version', type: 'integer' },
-    { name: 'fanouts', type: 'integer' },
-    { name: 'updated', type: 'integer' },
-  ],
-  primaryKey: ['username', 'domain', 'event'],
-};
-
-const presentity: Table = {
-  name: 'presentity',
-  version: 5,
-  id: true,
-  columns: [
-    { name: 'username', type: 'text', size: 64 },
-    { name: 'domain', type: 'text', size: 64 },
-    { name: 'event', type: 'text', size: 64 },
-    { name: 'etag', type: 'text', size: 128 },
-    { name: 'expires', type: 'integer' },
-    { name: 'received_time', type: 'integer' },
-    { name: 'body', type: 'blob' },
-    { name: 'sender', type: 'text', size: 255 },
-    { name: 'priority', type: 'integer', default: 0 },
-    { name: 'ruid', type: 'text', size: 64, nullable: true },
-  ],
-  primaryKey: ['username', 'domain', 'event', 'etag'],
-  indexes: [
-    { name: 'presentity_expires', columns: ['expires'] },
-    { name: 'account_idx', columns: ['username', 'domain', 'event'] },
-  ],
-};
+const { resource, presentity } = schemaOf({
+  presentityTable: 'presentity',
+  activeWatchersTable: 'active_watchers',
+  watchersTable: 'watchers',
+});
 
 const body = Buffer.alloc(700, '<presence/>');
 
@@ -59,12 +29,18 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
   const latencies: number[] = [];
   let sequence = 0;
   const share = Math.floor(versions.length / waiting);
-  const before = [performance.now(), mainThreadMs(), performance.eventLoopUtilization(), serverMs()] as const;
+  const before = [
+    performance.now(),
+    mainThreadMs(),
+    performance.eventLoopUtilization(),
+    serverMs(),
+    processMs(),
+  ] as const;
   const writer = async (number: number) => {
     while (performance.now() < end) {
       const user = number * share + (Math.floor(sequence++ * 7919) % share);
       const start = performance.now();
-      const outcome = await db.commit(change(user, versions[user] ?? 0, sequence));
+      const outcome = await db.commit(change(user, versions[user] ?? 0));
       if (outcome !== 'committed') throw new Error(`user ${user}: ${outcome}`);
       versions[user] = (versions[user] ?? 0) + 1;
       latencies.push(performance.now() - start);
@@ -73,6 +49,7 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
   await Promise.all(Array.from({ length: waiting }, (_, number) => writer(number)));
   const seconds = (performance.now() - before[0]) / 1000;
   const main = mainThreadMs() - before[1];
+  const all = processMs() - before[4];
   const server = serverMs() - before[3];
   latencies.sort((a, b) => a - b);
   return {
@@ -82,6 +59,7 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
     'p50 ms': Number(latencies[latencies.length >> 1]?.toFixed(2)),
     'p99 ms': Number(latencies[Math.floor(latencies.length * 0.99)]?.toFixed(2)),
     'main µs/change': Number(((main * 1000) / latencies.length).toFixed(1)),
+    'all µs/change': Number(((all * 1000) / latencies.length).toFixed(1)),
     ...(serverPid === undefined ? {} : { 'server µs/change': Number(((server * 1000) / latencies.length).toFixed(1)) }),
     'loop busy': Number(performance.eventLoopUtilization(before[2]).utilization.toFixed(2)),
   };
@@ -89,24 +67,28 @@ async function commits(db: Database, waiting: number, ms: number, versions: numb
 
 type Row = Record<string, number>;
 
-function change(user: number, version: number, sequence: number): Change {
-  const name = `user${user}`;
-  const now = 1_700_000_000 + (sequence >> 10);
-  return {
-    guard: {
-      table: resource,
-      row: [name, 'example.com', 'presence', version + 1, sequence, now],
-      versionColumn: 'version',
-      expected: version,
-    },
-    writes: [
-      {
-        op: 'put',
-        table: presentity,
-        row: [name, 'example.com', 'presence', `a1b2c3d4e5f6g7h8`, now + 3600, now, body, '', 0, null],
-      },
-    ],
+const names = (user: number) => ({ username: `user${user}`, domain: 'example.com', event: 'presence' });
+const uri = (user: number) => `sip:user${user}@example.com`;
+const tag = (user: number, version: number) => `${String(version).padStart(8, 'a1b2c3d4')}${user % 10}`;
+
+/** What a PUBLISH stores: the first one both rows, a refresh the version and what is new of the publication. */
+function change(user: number, version: number): Change {
+  const { username, domain, event } = names(user);
+  const now = 1_700_000_000 + (version >> 4);
+  const ruid = tag(user, 0);
+  const guard = {
+    table: resource,
+    row: [uri(user), event, version + 1, 0, 0, 0, now + 3600],
+    versionColumn: 'version',
+    expected: version,
+    changed: [],
   };
+  if (version === 0) {
+    const row = [username, domain, event, ruid, now + 3600, now, body, '', 0, ruid, 1, now];
+    return { guard, writes: [{ op: 'put', table: presentity, row }] };
+  }
+  const set = { etag: tag(user, version), expires: now + 3600, received_time: now };
+  return { guard, writes: [{ op: 'update', table: presentity, key: [username, domain, event, ruid], set }] };
 }
 
 /** Loads of one resource each while `busy` writers commit: what a request waits whose resource is not in memory. */
@@ -116,11 +98,11 @@ async function loads(db: Database, reads: number, busy: number, ms: number, vers
   const main = mainThreadMs();
   const reader = async (number: number) => {
     for (let i = number; performance.now() < end; i++) {
-      const where = { username: `user${(i * 7919) % versions.length}`, domain: 'example.com', event: 'presence' };
+      const user = (i * 7919) % versions.length;
       const start = performance.now();
       await db.select([
-        { table: resource, where },
-        { table: presentity, where },
+        { table: resource, where: { presentity_uri: uri(user), event: 'presence' } },
+        { table: presentity, where: names(user) },
       ]);
       latencies.push(performance.now() - start);
     }
@@ -146,6 +128,12 @@ function mainThreadMs(): number {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
 }
 
+/** CPU time of all threads. */
+function processMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** The database server's process, if it is on this machine. */
 const serverPid = process.env.DB_PID;
 
@@ -165,13 +153,13 @@ async function main(): Promise<void> {
   await db.prepare([resource, presentity]);
   for (let user = 0; user < versions.length; user += 1000) {
     const users = Array.from({ length: Math.min(1000, versions.length - user) }, (_, i) => user + i);
-    await Promise.all(users.map((number) => db.commit(change(number, 0, 0))));
+    await Promise.all(users.map((number) => db.commit(change(number, 0))));
   }
   versions.fill(1);
   const table: Row[] = [];
-  for (const waiting of [1, 10, 100, 1000]) table.push(await commits(db, waiting, ms, versions));
+  for (const waiting of [1, 10, 50, 200, 1000]) table.push(await commits(db, waiting, ms, versions));
   console.log(
-    `${db.url}: a change is a guard row of 6 columns and a presentity row of 10 with a body of ${body.length} bytes`,
+    `${db.url}: a change is what a PUBLISH refresh stores, over ${versions.length} presentities with a body of ${body.length} bytes each`,
   );
   console.table(table);
   const reads: Row[] = [];
