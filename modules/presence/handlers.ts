@@ -4,7 +4,6 @@ import {
   DatabaseUnavailable,
   isToken,
   type Logger,
-  parseUri,
   type Random,
   type RoutedRequest,
   SipError,
@@ -14,6 +13,7 @@ import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
 import { type Authorise, decideSubscribe } from './decide/subscribe';
 import type { Presence } from './presence';
+import { readAddress } from './request/common';
 import { readPublish } from './request/publish';
 import { readSubscribe, type SubscribeRequest } from './request/subscribe';
 import { keyOfUri, type ResourceKey } from './resource';
@@ -122,8 +122,8 @@ export class Handlers {
   }
 }
 
-/** An address as resources and watchers are named by; what is no URI with a host stays as written. */
-export function canonical(uri: string): string {
-  const parsed = parseUri(uri);
-  return parsed ? addressOfRecord(parsed) : uri;
+/** An address as resources and watchers are named by; what is none stays as written. */
+export function canonical(text: string): string {
+  const parsed = readAddress(text);
+  return parsed ? addressOfRecord(parsed) : text;
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { type Component, fullDocument, type Secret } from '../modules/presence_xml/rules/secrets';
 import { ifMatch, newPresentity, Phone } from '../support/phone';
+import type { RawPeer } from '../support/raw-peer';
 import { RuledServer, rule, ruleset } from '../support/ruled-server';
 import type { WireMessage } from '../support/wire';
 
@@ -128,6 +129,7 @@ async function among(
     await inDialog(turn + 1, turn === 3 ? 0 : 300);
     if (!isOver) await peer.notify(callId);
   }
+  await tryAround(peer, presentity, from);
   const fetch = await strangers.watch(presentity, ['Expires: 0'], { from });
   await peer.notify(fetch.callId);
   // Short publications have ended by now, and what that might have caused has come.
@@ -139,6 +141,40 @@ async function among(
   const isSeenByFriend = [...texts].some((text) => known.includes(text));
   assert.equal(isSeenByFriend, texts.size > 0 && rules !== undefined && !rules.includes('alow'), 'the friend sees it');
   return { seen: seen.sort(), raw: peer.chunks.join(''), texts };
+}
+
+/** What a stranger may try beside a plain subscription: each answer is the same whatever is published. */
+async function tryAround(peer: RawPeer, presentity: string, from: string): Promise<void> {
+  const answers = [
+    [403, 'Event: presence.winfo'],
+    [406, 'Event: presence', 'Accept: application/watcherinfo+xml'],
+    [489, 'Event: no-such-package'],
+    [400, 'Event: presence', 'Expires: soon'],
+  ] as const;
+  for (const [status, ...headers] of answers) {
+    const reply = await peer.ask({
+      method: 'SUBSCRIBE',
+      uri: presentity,
+      from,
+      headers: [`Contact: ${peer.contact()}`, ...headers],
+    });
+    assert.equal(reply.status, status, reply.text);
+  }
+  const lost = await peer.ask({
+    method: 'SUBSCRIBE',
+    uri: presentity,
+    from,
+    to: `<${presentity}>;tag=guessed`,
+    headers: ['Event: presence', `Contact: ${peer.contact()}`],
+  });
+  assert.equal(lost.status, 481);
+  const guess = await peer.ask({
+    method: 'PUBLISH',
+    uri: presentity,
+    from,
+    headers: ['Event: presence', 'SIP-If-Match: guessed', 'Expires: 0'],
+  });
+  assert.equal(guess.status, 412);
 }
 
 describe('who has no right learns nothing', { concurrency: 2 }, () => {

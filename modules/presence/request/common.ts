@@ -5,9 +5,11 @@ import {
   type Flow,
   hostPort,
   parseEvent,
+  parseNameAddrs,
   parseUri,
   SipError,
   type SipRequest,
+  type SipUri,
 } from '../../../core/api';
 import type { EventPackage, WatcherinfoFormat } from '../api';
 import { keyOfUri, type ResourceKey } from '../resource';
@@ -44,6 +46,14 @@ export function readEvent(message: SipRequest, packages: Packages): RequestedEve
   const found = packages.events.get(name);
   if (!found) throw badEvent(packages);
   return { package: found, id: event.id, winfo };
+}
+
+/**
+ * An address as a script or operator gives it: a URI, or the value of a header such as P-Asserted-Identity (RFC 3325 §9.1), of
+ * which the first address counts. Undefined when it is neither.
+ */
+export function readAddress(text: string): SipUri | undefined {
+  return parseUri(text) ?? parseUri(parseNameAddrs(text)?.[0]?.uri ?? '');
 }
 
 export function badEvent(packages: Packages): SipError {

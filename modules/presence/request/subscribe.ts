@@ -19,6 +19,7 @@ import {
   localContact,
   type Packages,
   type RequestedEvent,
+  readAddress,
   readEvent,
   readExpires,
   readPresentity,
@@ -164,8 +165,8 @@ function admits(ranges: readonly MediaType[], type: string): boolean {
 }
 
 /** Who watches, as `sip:user@host`; a URI without a host (tel:) without its parameters. */
-function readWatcher(uri: string): string {
-  const parsed = parseUri(uri);
+function readWatcher(text: string): string {
+  const parsed = readAddress(text);
   if (!parsed) throw new SipError(400, 'Bad From');
   const address = addressOfRecord(parsed);
   const { user, domain } = parsed.host === '' ? { user: address, domain: '' } : keyOfUri(address, '');

@@ -13,14 +13,18 @@ import { publishText, type SubscribeSpec, subscribeText } from './requests';
 export const alice = 'sip:alice@example.com';
 export const bob = 'sip:bob@example.com';
 
-/** How often the package composed and transformed. */
+/** How often the package composed and transformed, and a rules document was compiled. */
 export interface Work {
   composed: number;
   transformed: number;
+  compiled: number;
 }
 
 /** An engine that decides by rules. */
-export async function openRuled(spec: EngineSpec = {}, work: Work = { composed: 0, transformed: 0 }): Promise<Engine> {
+export async function openRuled(
+  spec: EngineSpec = {},
+  work: Work = { composed: 0, transformed: 0, compiled: 0 },
+): Promise<Engine> {
   const presence: EventPackage = {
     name: 'presence',
     defaultExpires: 3600,
@@ -38,9 +42,13 @@ export async function openRuled(spec: EngineSpec = {}, work: Work = { composed: 
     },
     sphere: sphereOf,
   };
+  const compile = (document: Buffer) => {
+    work.compiled++;
+    return compileRules(document);
+  };
   return Engine.open({
     events: new Map([['presence', presence]]),
-    rules: new Map([['presence', { docType: 2, compile: compileRules }]]),
+    rules: new Map([['presence', { docType: 2, compile }]]),
     ...spec,
     settings: { forceActive: false, ...spec.settings },
   });

@@ -80,7 +80,17 @@ test('the watcher is the From as sip:user@host, or whom the script names; other 
   assert.equal(watcher('sip:127.0.0.1'), 'sip:127.0.0.1');
   assert.equal(watcher('tel:+15551234;phone-context=x'), 'tel:+15551234');
   assert.equal(read({}, { watcher: 'sip:carol@h;x=y' }).watcher, 'sip:carol@h');
-  assert.equal(faultOf({}, { watcher: 'carol' }), '400 Bad From');
+  for (const asserted of [
+    '<sip:carol@h>',
+    '"Carol, C." <sip:carol@H;x=y>;p=q',
+    'Carol <sip:carol@h>, <tel:+15551234>',
+    'sip:carol@h, <tel:+15551234>',
+  ]) {
+    assert.equal(read({}, { watcher: asserted }).watcher, 'sip:carol@h', asserted);
+  }
+  for (const none of ['carol', '', '<>', '<carol>', '<sip:carol@h', ',']) {
+    assert.equal(faultOf({}, { watcher: none }), '400 Bad From', none);
+  }
 });
 
 test('Accept chooses a type; the most specific range decides; none at all means the default', () => {
