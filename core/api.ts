@@ -4,6 +4,7 @@ export { BriefMap } from './base/brief-map';
 export type { Clock } from './base/clock';
 export { seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';
+export { hashText } from './base/hash';
 export { Heap } from './base/heap';
 export type { Logger, LogLevel, LogMethod } from './base/logger';
 export type {

@@ -1,56 +1,86 @@
 // Owns the way of a PUBLISH or SUBSCRIBE through the module: read it, take it through the door, answer it.
 import {
   addressOfRecord,
-  DatabaseUnavailable,
   isToken,
   type Logger,
   type Random,
   type RoutedRequest,
-  SipError,
   type Trail,
 } from '../../core/api';
 import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
 import { type Authorise, decideSubscribe } from './decide/subscribe';
+import { Answers, Handling } from './handling';
 import type { Presence } from './presence';
 import { readAddress } from './request/common';
 import { readPublish } from './request/publish';
 import { readSubscribe, type SubscribeRequest } from './request/subscribe';
-import { keyOfUri, type ResourceKey } from './resource';
+import { keyOfUri } from './resource';
 import { sizes } from './sizes';
-import { tellRefusal } from './trace';
+
+/** Takes whether the answer to a request was a 2xx. */
+type Told = (accepted: boolean) => void;
 
 export class Handlers {
+  private readonly answers: Answers;
+
   constructor(
     private readonly presence: Presence,
     private readonly random: Random,
     private readonly log: Logger,
-    private readonly trail: Trail,
-  ) {}
+    trail: Trail,
+  ) {
+    this.answers = new Answers(log, trail);
+  }
 
   /** Resolves to whether the answer was a 2xx. `sender` is a URI that is not notified. */
-  async publish(req: RoutedRequest, sender: string | undefined): Promise<boolean> {
-    const { presence } = this;
-    return this.answering(req, async () => {
+  publish(req: RoutedRequest, sender: string | undefined): Promise<boolean> {
+    return this.answered(req, (told) => {
+      const { presence } = this;
       const except = sender === undefined ? '' : canonical(sender);
       const published = readPublish(req.message, req.flow, except, presence.packages, presence.settings);
-      return this.through(req, published.key, (resource, around) =>
-        decidePublish(resource, published, presence.settings, around),
-      );
+      const decide: Decide = (resource, around) => decidePublish(resource, published, presence.settings, around);
+      presence.door.submit(new Handling(this.answers, req, published.key, decide, presence.now, told));
     });
   }
 
   /** Resolves to whether the answer was a 2xx. `watcher` is who watches if not the From header says so. */
-  async subscribe(req: RoutedRequest, watcher: string | undefined): Promise<boolean> {
-    return this.answering(req, async () => {
+  subscribe(req: RoutedRequest, watcher: string | undefined): Promise<boolean> {
+    return this.answered(req, (told) => {
+      const { answers, presence } = this;
       const subscribed = this.readSubscribe(req, watcher);
-      const answer = await this.through(req, subscribed.key, this.deciding(subscribed));
-      if (!subscribed.inDialog || answer.status !== 481) return answer;
-      // The To header does not lead to the resource: the first Request-URI was another. The dialog's own row knows.
-      const { callId, toTag, fromTag, key } = subscribed;
-      const uri = await this.presence.store.findDialog(callId, toTag, fromTag);
-      if (uri === undefined || uri === key.uri) return answer;
-      return this.through(req, keyOfUri(uri, key.event), this.deciding(subscribed));
+      const decide = this.deciding(subscribed);
+      const unknown = subscribed.inDialog
+        ? (answer: Answer) => this.elsewhere(req, subscribed, answer, told)
+        : undefined;
+      presence.door.submit(new Handling(answers, req, subscribed.key, decide, presence.now, told, unknown));
+    });
+  }
+
+  /** The To header does not lead to the resource: the first Request-URI was another. The dialog's own row knows. */
+  private elsewhere(req: RoutedRequest, subscribed: SubscribeRequest, answer: Answer, told: Told): void {
+    const { answers, presence } = this;
+    const { callId, toTag, fromTag, key } = subscribed;
+    presence.store.findDialog(callId, toTag, fromTag).then(
+      (uri) => {
+        if (uri === undefined || uri === key.uri) told(answers.give(req, answer));
+        else {
+          const decide = this.deciding(subscribed);
+          presence.door.submit(new Handling(answers, req, keyOfUri(uri, key.event), decide, presence.now, told));
+        }
+      },
+      (error: unknown) => told(answers.refuse(req, error)),
+    );
+  }
+
+  /** What `begin` throws is answered. */
+  private answered(req: RoutedRequest, begin: (told: Told) => void): Promise<boolean> {
+    return new Promise((told) => {
+      try {
+        begin(told);
+      } catch (error) {
+        told(this.answers.refuse(req, error));
+      }
     });
   }
 
@@ -78,47 +108,6 @@ export class Handlers {
     const tag = toTagPref + this.random.token();
     req.avps.set(avp, tag);
     return tag;
-  }
-
-  private through({ message }: RoutedRequest, key: ResourceKey, decide: Decide): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      this.presence.door.submit({
-        key,
-        request: message,
-        since: this.presence.now,
-        decide,
-        done: ({ answer }) => (answer ? resolve(answer) : reject(new Error('a request was decided without an answer'))),
-        failed: reject,
-      });
-    });
-  }
-
-  private async answering(req: RoutedRequest, decide: () => Promise<Answer>): Promise<boolean> {
-    let answer: Answer;
-    try {
-      answer = await decide();
-    } catch (error) {
-      answer = this.answerTo(error, req);
-      if (this.trail.followed) tellRefusal(this.trail, req.message, answer);
-    }
-    const { status, reason, headers, toTag } = answer;
-    req.reply(status, reason, { headers, ...(toTag === undefined ? {} : { toTag }) });
-    if (this.log.isLevelEnabled('debug')) {
-      const { method, uri, callId } = req.message;
-      this.log.debug({ callId, uri, status, reason }, `${method} answered`);
-    }
-    return status < 300;
-  }
-
-  private answerTo(error: unknown, req: RoutedRequest): Answer {
-    if (error instanceof SipError) return { status: error.status, reason: error.reason, headers: error.headers };
-    if (error instanceof DatabaseUnavailable) {
-      this.log.warn({ err: error, callId: req.message.header('Call-ID') }, 'a request could not be stored');
-      const headers = `Retry-After: ${Math.max(1, Math.ceil(error.retryAfter))}\r\n`;
-      return { status: 503, reason: 'Service Unavailable', headers };
-    }
-    this.log.error({ err: error, callId: req.message.header('Call-ID') }, 'a request failed');
-    return { status: 500, reason: 'Server Internal Error', headers: '' };
   }
 }
 

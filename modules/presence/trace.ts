@@ -8,7 +8,9 @@ interface Turn {
   readonly resource: { readonly key: ResourceKey };
   readonly changes: readonly ResourceChange[];
   readonly notices: readonly Notice[];
-  readonly taken: readonly { readonly operation: { readonly request?: SipRequest }; readonly decision: Decision }[];
+  readonly taken: readonly { readonly request?: SipRequest }[];
+  /** In the same places. */
+  readonly decisions: readonly Decision[];
 }
 
 /**
@@ -17,13 +19,13 @@ interface Turn {
  */
 export function tellTurn(trail: Trail, turn: Turn, clock: Clock): (outcome: string) => void {
   const { key } = turn.resource;
-  const asked = new Set<object>(turn.taken.flatMap(({ decision }) => [...decision.changes, ...decision.notices]));
+  const asked = new Set<object>(turn.decisions.flatMap(({ changes, notices }) => [...changes, ...notices]));
   const own = {
     changes: turn.changes.filter((change) => !asked.has(change)),
     notices: turn.notices.filter((notice) => !asked.has(notice)),
   };
   tellDecision(trail, key, own, undefined);
-  for (const { operation, decision } of turn.taken) tellDecision(trail, key, decision, operation.request);
+  for (const [i, decision] of turn.decisions.entries()) tellDecision(trail, key, decision, turn.taken[i]?.request);
   const began = clock.now();
   return (outcome) => trail.tell(`commit ${nameOf(key)}: ${outcome}, ${clock.now() - began} ms`);
 }
