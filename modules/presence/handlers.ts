@@ -1,12 +1,5 @@
 // Owns the way of a PUBLISH or SUBSCRIBE through the module: read it, take it through the door, answer it.
-import {
-  addressOfRecord,
-  isToken,
-  type Logger,
-  type Random,
-  type RoutedRequest,
-  type Trail,
-} from '../../core/api';
+import { addressOfRecord, isToken, type Logger, type Random, type RoutedRequest, type Trail } from '../../core/api';
 import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
 import { type Authorise, decideSubscribe } from './decide/subscribe';
