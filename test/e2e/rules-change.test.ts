@@ -90,9 +90,15 @@ describe('watchers and changes of rules', () => {
     assert.match((await winfo.until(({ body }) => body.includes('rejected'))).body, /terminated/);
   });
 
-  test('the watchers of a presentity are nobody else’s business', async () => {
+  test('the watchers of a presentity are nobody else’s business, unless the script says who asks', async () => {
     const presentity = newPresentity();
     const { response } = await ua.subscribe(presentity, { event: 'presence.winfo', from: 'sip:eve@example.com' });
     assert.equal(response.status, 403);
+    const { dialog } = await ua.subscribe(presentity, {
+      event: 'presence.winfo',
+      from: 'sip:secretary@example.com',
+      headers: { 'p-asserted-identity': `<${presentity}>` },
+    });
+    assert.equal((await dialog.next()).state, 'active');
   });
 });

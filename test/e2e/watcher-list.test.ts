@@ -65,6 +65,27 @@ test('watcherinfo says for how long, until when, and under which name somebody w
   assert.notEqual(id, '');
 });
 
+test('a fetch of the list, a refresh and an end of its subscription give all of it', async () => {
+  const presentity = newPresentity();
+  await ruled.rule(presentity, allow);
+  await Watching.start(phone, presentity, 'bob', 300);
+  await Watching.start(phone, presentity, 'eve', 300);
+  const options = { event: 'presence.winfo', from: presentity };
+  const fetch = (await alice.subscribe(presentity, { ...options, expires: 0 })).dialog;
+  const only = await fetch.next();
+  assert.equal(only.state, 'terminated');
+  const { dialog } = await alice.subscribe(presentity, options);
+  const table = new WatcherTable();
+  const whole = ['full', 'sip:bob@example.com active subscribe'];
+  const seen = ({ state, told }: ReturnType<WatcherTable['take']>) => [state, ...told];
+  assert.deepEqual(seen(new WatcherTable().take(only.body)), whole, 'who was refused does not watch');
+  assert.deepEqual(seen(table.take((await dialog.next()).body)), whole);
+  await dialog.send(300);
+  assert.deepEqual(seen(table.take((await dialog.next()).body)), whole);
+  await dialog.send(0);
+  assert.deepEqual(seen(table.take((await dialog.next()).body)), whole);
+});
+
 test('the id of a watcher tells nothing: no Call-ID, no tag, no address, in no encoding', async () => {
   const presentity = newPresentity();
   const owner = await Owner.start(alice, presentity);
