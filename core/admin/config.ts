@@ -211,7 +211,6 @@ export function overloadLimits(core: CoreSettings): OverloadLimits {
   return {
     working: core.overloadRequests,
     delay: core.overloadDelay,
-    backlog: core.overloadBacklog,
     retryAfter: core.overloadRetryAfter,
   };
 }

@@ -129,21 +129,12 @@ export const coreSettings = declareParams({
   },
   overload_delay: {
     type: 'integer',
-    default: 250,
+    default: 400,
     min: 0,
     max: 60_000,
     unit: 'ms',
     live: true,
-    doc: 'The same bound for how late the event loop is. 0: none.',
-  },
-  overload_backlog: {
-    type: 'integer',
-    default: 1_048_576,
-    min: 0,
-    max: 1_073_741_824,
-    unit: 'bytes',
-    live: true,
-    doc: 'The same bound for what waits in the kernel for a UDP socket (Linux; three quarters of a smaller receive buffer). 0: none.',
+    doc: 'How long a request may wait before it is read, and how late the event loop may be. From half of it on so many requests are refused that it does not get there, new ones first; half of the receive buffer of a UDP socket is kept free in the same way. 0: no bound.',
   },
   overload_retry_after: {
     type: 'integer',

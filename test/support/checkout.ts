@@ -12,7 +12,7 @@ import { root } from './tree';
 const dist = join(__dirname, '..', '..');
 
 /** For servers that have to answer everything, however busy the machine is with other things. */
-export const patient = { overload_requests: 0, overload_delay: 0, overload_backlog: 0 } as const;
+export const patient = { overload_requests: 0, overload_delay: 0 } as const;
 
 export class Checkout {
   readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-checkout-'));

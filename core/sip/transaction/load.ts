@@ -6,21 +6,27 @@ import type { Overload } from './overload';
 
 /** ms between two looks. In this time a flood brings some hundred requests beyond what can be done. */
 const lookEvery = 20;
-/** A small receive buffer is nearly full before its bytes reach any bound: this part of it counts as one. */
-const fullPart = 0.75;
+/** What a datagram counts in the receive buffer, more or less: 2,304 bytes for most requests, 768 or 1,280 for an answer. */
+const datagramBytes = 1536;
+/** Messages a ms that are taken to be read when nothing is known yet. */
+const leastRate = 1;
+/** How much the rate follows what was seen last: 0.2 forgets within half a second. */
+const newest = 0.2;
 
 /** Looks while requests come, and rests when none do. */
 export class LoadWatch {
   readonly #wheel: TimerWheel;
-  readonly #transports: Pick<TransportLayer, 'backlogs' | 'squeeze'>;
+  readonly #transports: Pick<TransportLayer, 'backlogs' | 'stats'>;
   readonly #overload: Overload;
   readonly #log: Logger;
+  /** Messages read in a ms. */
+  #rate = leastRate;
   #awake = false;
   #busy = false;
 
   constructor(options: {
     wheel: TimerWheel;
-    transports: Pick<TransportLayer, 'backlogs' | 'squeeze'>;
+    transports: Pick<TransportLayer, 'backlogs' | 'stats'>;
     overload: Overload;
     log: Logger;
   }) {
@@ -39,14 +45,15 @@ export class LoadWatch {
   }
 
   #lookLater(): void {
-    const due = this.#wheel.now() + lookEvery;
+    const began = this.#wheel.now();
+    const { received } = this.#transports.stats;
     this.#wheel.after(lookEvery, () => {
       const now = this.#wheel.now();
-      const event = this.#overload.look({ delay: now - due, backlog: this.#backlog(), now });
+      const read = (this.#transports.stats.received - received) / (now - began);
+      this.#rate = Math.max(leastRate, this.#rate + newest * (read - this.#rate));
+      const event = this.#overload.look({ delay: now - began - lookEvery, ...this.#unread(), now });
       const { load, refused } = this.#overload;
-      const seen = { lateMs: Math.round(load.delay), backlog: `${Math.round(load.backlog * 100)} %` };
-      // What waits longer than a moment was sent again by its client: while there is too much, less may wait.
-      if (event !== undefined) this.#transports.squeeze(event.kind === 'begun' ? this.#overload.limits.backlog : 0);
+      const seen = { lateMs: Math.round(load.delay), waitMs: Math.round(load.wait) };
       if (event?.kind === 'begun')
         this.#log.warn({ ...seen, ...refused }, 'more requests than can be served: some get 503');
       if (event?.kind === 'over') this.#log.info({ requests: event.refused }, 'the overload is over');
@@ -56,14 +63,14 @@ export class LoadWatch {
     });
   }
 
-  /** The fullest socket, as a part of the bound. */
-  #backlog(): number {
-    const { backlog: bound } = this.#overload.limits;
-    if (bound === 0) return 0;
-    let fullest = 0;
+  /** What waits in the kernel: for how long, at the rate at which it is read, and how full the fullest buffer is. */
+  #unread(): { wait: number; full: number } {
+    let bytes = 0;
+    let full = 0;
     for (const { backlog, receiveBuffer } of this.#transports.backlogs()) {
-      fullest = Math.max(fullest, backlog.bytes / Math.min(bound, fullPart * receiveBuffer));
+      bytes += backlog.bytes;
+      full = Math.max(full, backlog.bytes / receiveBuffer);
     }
-    return fullest;
+    return { wait: bytes / datagramBytes / this.#rate, full };
   }
 }

@@ -1,32 +1,27 @@
 // Owns the decision which requests are refused when there is more work than can be done, so that the rest is done in time.
 import type { SipRequest } from '../message';
 
-/** Bounds of work at which the server counts as full. 0 switches a bound off. */
+/** Bounds at which the server counts as full. 0 switches a bound off. */
 export interface OverloadLimits {
   /** Requests that are being worked on: in the script, at the door of a resource, on their way to disk. */
   readonly working: number;
-  /** ms by which the event loop is late. */
+  /** ms that a request may wait until it is read, and by which the event loop may be late. */
   readonly delay: number;
-  /** Bytes that wait in the receive buffer of a UDP socket. */
-  readonly backlog: number;
   /** s that a refused client is asked to wait, on average: each is told another number, so that they do not come back together. */
   readonly retryAfter: number;
 }
 
-/** Half a second at 4,000 requests a second: the client sends again after T1, and that makes more work, not less. */
-export const defaultOverloadLimits: OverloadLimits = {
-  working: 2000,
-  delay: 250,
-  backlog: 1024 * 1024,
-  retryAfter: 10,
-};
+/** A client sends again after T1 = 500 ms, and that makes more work, not less: what is read has to be younger. */
+export const defaultOverloadLimits: OverloadLimits = { working: 2000, delay: 400, retryAfter: 10 };
 
 /** What no request tells, as it was seen last. */
 export interface Load {
   /** ms by which the event loop is late. */
   readonly delay: number;
-  /** What waits unread, as a part of its bound. */
-  readonly backlog: number;
+  /** ms that what comes now will wait until it is read. */
+  readonly wait: number;
+  /** How full the fullest receive buffer is, from 0 to 1. */
+  readonly full: number;
 }
 
 /**
@@ -45,8 +40,8 @@ export function importanceOf(request: SipRequest): Importance {
 }
 
 /**
- * The part of such requests that is refused. It rises with the load, which is 1 at the bound, instead of jumping from nothing
- * to all: new requests from half the bound on until all are refused at the bound, known ones from there on until twice the bound.
+ * The part of such requests that is refused for what is being worked on. It rises with the load, which is 1 at the bound, instead
+ * of jumping from nothing to all: new requests from half the bound on until all are refused at the bound, known ones from there on until twice the bound.
  */
 export function refusedShare(load: number, importance: Importance): number {
   if (importance === 'always') return 0;
@@ -54,16 +49,23 @@ export function refusedShare(load: number, importance: Importance): number {
 }
 
 /**
- * What has been read cost something already, and a 503 costs a fifth of what an answer costs: a server that refuses all of it
- * would do nothing else. So of what the loop and the buffers hold up at least this part is served; what cannot even be read then
- * the kernel drops, at no cost, from a buffer that is kept small meanwhile.
+ * What waits is steered to half of its bound, by a controller with a proportional and an integral part (PI): one that only looked at
+ * the bound would refuse all and then nothing, in turns. With a refusal that costs a fifth of an answer and three times the load
+ * that can be served this is damped critically; with more load it is slower, with less it swings a little.
  */
-const mostRefused = { new: 0.6, known: 0.3 };
+const aim = 0.5;
+const proportional = 1;
+/** For each look. */
+const integral = 0.05;
+/** How much the part of new requests follows what came last. */
+const newest = 0.5;
 
 /** ms without a refusal after which an overload counts as over. */
 const calmAfter = 5000;
 /** (√5 - 1) / 2: its multiples modulo 1 spread evenly, however many are taken (Knuth, TAOCP 3, §6.4). */
 const goldenRatio = 0.618033988749895;
+
+const nothingWaits: Load = { delay: 0, wait: 0, full: 0 };
 
 /** What began or ended, for the log. */
 export type OverloadEvent = { readonly kind: 'begun' } | { readonly kind: 'over'; readonly refused: number };
@@ -73,10 +75,15 @@ export class Overload {
   limits: OverloadLimits;
   /** Requests refused since the start. */
   readonly refused = { new: 0, known: 0 };
-  #load: Load = { delay: 0, backlog: 0 };
-  #previous: Load = { delay: 0, backlog: 0 };
-  /** The part of `load` that is nearest to its bound. */
-  #sampled = 0;
+  #load: Load = nothingWaits;
+  #previous: Load = nothingWaits;
+  /** The part of all requests that is refused by what lasts, whatever this moment is like. */
+  #lasting = 0;
+  /** The parts that are refused by the last look. */
+  #shares = { new: 0, known: 0 };
+  /** Requests since the last look, counted while some are refused, and the part of new ones among them. */
+  readonly #came = { new: 0, known: 0 };
+  #newPart = 1;
   /** Of each kind the thousandths of a request that are still to be refused: shares come out exact, without drawing lots. */
   readonly #owed = { new: 0, known: 0 };
   #spread = 0;
@@ -96,20 +103,24 @@ export class Overload {
 
   /** Whether requests are being refused, would be, or were until a moment ago. */
   get pressed(): boolean {
-    return this.#since !== undefined || this.#sampled > 0;
+    return this.#since !== undefined || this.#lasting > 0;
   }
 
   /**
    * Takes a look at what no request tells, many times a second while there is work.
-   * @param look `delay` in ms; `backlog` as a part of its bound; `now` in ms that never go back
+   * @param now in ms that never go back
    */
-  look(look: { readonly delay: number; readonly backlog: number; readonly now: number }): OverloadEvent | undefined {
-    const { delay, backlog, now } = look;
+  look(look: Load & { readonly now: number }): OverloadEvent | undefined {
+    const { now } = look;
     const before = this.#previous;
-    this.#previous = { delay, backlog };
+    this.#previous = look;
     // One long turn is a collection of garbage, one full buffer a burst. Two in a row are more than can be done.
-    this.#load = { delay: Math.min(delay, before.delay), backlog: Math.min(backlog, before.backlog) };
-    this.#sampled = Math.max(this.#load.backlog, part(this.#load.delay, this.limits.delay));
+    this.#load = {
+      delay: Math.min(look.delay, before.delay),
+      wait: Math.min(look.wait, before.wait),
+      full: Math.min(look.full, before.full),
+    };
+    this.#steer();
     const total = this.refused.new + this.refused.known;
     if (total > this.#refusedBefore) {
       const begun = this.#since === undefined;
@@ -127,15 +138,38 @@ export class Overload {
   /** Seconds for Retry-After when the request is to be refused; undefined when it may come in. @param working others at work */
   refuses(request: SipRequest, working: number): number | undefined {
     const work = part(working, this.limits.working);
-    if (work <= 0.5 && this.#sampled <= 0.5) return undefined;
+    if (work <= 0.5 && this.#shares.new === 0 && this.#shares.known === 0) return undefined;
     const importance = importanceOf(request);
     if (importance === 'always') return undefined;
-    const bySample = Math.min(refusedShare(this.#sampled, importance), mostRefused[importance]);
-    this.#owed[importance] += Math.round(Math.max(bySample, refusedShare(work, importance)) * 1000);
+    this.#came[importance]++;
+    this.#owed[importance] += Math.round(Math.max(this.#shares[importance], refusedShare(work, importance)) * 1000);
     if (this.#owed[importance] < 1000) return undefined;
     this.#owed[importance] -= 1000;
     this.refused[importance]++;
     return this.retryAfter();
+  }
+
+  #steer(): void {
+    const { delay, wait, full } = this.#load;
+    const bound = this.limits.delay;
+    // Half of the receive buffer is kept for the moments in which nobody reads: what finds no room is lost, whatever it is.
+    const late = bound === 0 ? 0 : Math.max(delay / bound, wait / bound, full);
+    const beyond = late - aim;
+    this.#lasting = clamp(this.#lasting + integral * beyond);
+    this.#divide(clamp(this.#lasting + proportional * beyond));
+  }
+
+  /** Refuses so large a part of all: new ones first, of the others what these do not make up. */
+  #divide(refused: number): void {
+    const { new: begins, known } = this.#came;
+    if (begins + known > 0) this.#newPart += newest * (begins / (begins + known) - this.#newPart);
+    this.#came.new = 0;
+    this.#came.known = 0;
+    const others = 1 - this.#newPart;
+    this.#shares = {
+      new: this.#newPart > 0 ? clamp(refused / this.#newPart) : 0,
+      known: others > 0 ? clamp((refused - this.#newPart) / others) : 0,
+    };
   }
 
   /** Seconds, from half to one and a half times `retryAfter`. */

@@ -107,7 +107,6 @@ export class TransportLayer {
       address: opened.address,
       port: opened.port,
       ...(opened.receiveBuffer === undefined ? {} : { receiveBuffer: opened.receiveBuffer }),
-      squeeze: (bytes) => opened.squeeze?.(bytes),
       close: () => {
         this.#points = this.#points.filter((other) => other !== point);
         return opened.close();
@@ -124,11 +123,6 @@ export class TransportLayer {
       const backlog = receiveBuffer === undefined ? undefined : this.#backlogs.of(address, port);
       return receiveBuffer === undefined || backlog === undefined ? [] : [{ point, backlog, receiveBuffer }];
     });
-  }
-
-  /** Lets at most so many bytes wait in the kernel for each UDP socket; 0: as many as its buffer was given at the start. */
-  squeeze(bytes: number): void {
-    for (const point of this.#points) point.squeeze?.(bytes);
   }
 
   /** Sets who gets the messages. A message is a request, a response, or a bad one that may be answered. */

@@ -15,8 +15,6 @@ export interface ListenPoint {
   readonly port: number;
   /** udp: bytes of the receive buffer that the kernel has granted. */
   readonly receiveBuffer?: number;
-  /** udp: lets so many bytes wait at most until it is called with 0; see `TransportLayer.squeeze`. */
-  squeeze?(bytes: number): void;
   /** Stops listening. Connections that came through it stay. */
   close(): Promise<void>;
 }

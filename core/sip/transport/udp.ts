@@ -107,13 +107,6 @@ class UdpPoint implements ListenPoint, SocketOwner<UdpFlow> {
     socket.send(bytes, flow, onError);
   }
 
-  squeeze(bytes: number): void {
-    if (!this.open) return;
-    // The kernel grants twice what it is asked for (socket(7)), and counts what it adds to each datagram.
-    const wanted = bytes === 0 ? this.receiveBuffer : Math.min(bytes, this.receiveBuffer);
-    this.#socket?.resize('receive', Math.ceil(wanted / 2));
-  }
-
   async close(): Promise<void> {
     if (!this.open) return;
     this.open = false;

@@ -55,7 +55,7 @@ class FakeTransports {
   readonly opened: FakeFlow[] = [];
   /** Bytes that wait in the kernel. */
   waiting = 0;
-  readonly squeezed: number[] = [];
+  readonly stats = { received: 0 };
 
   onMessage(handler: (received: Received, flow: Flow) => void): void {
     this.#handler = handler;
@@ -78,13 +78,11 @@ class FakeTransports {
     const point = { protocol: 'udp', address: '127.0.0.1', port: 5060, close: async () => {} } as const;
     return [{ point, backlog: { bytes: this.waiting, dropped: 0 }, receiveBuffer: 8 * 1024 * 1024 }];
   }
-  squeeze(bytes: number): void {
-    this.squeezed.push(bytes);
-  }
   receive(text: string, flow: Flow): void {
     const parsed = parseMessage(Buffer.from(text, 'latin1'));
     const request = parsed.kind === 'request' ? parsed.message : parsed.kind === 'bad' ? parsed.replyTo : undefined;
     if (request) request.source = flow.remote;
+    this.stats.received++;
     if (parsed.kind !== 'noise') this.#handler(parsed, flow);
   }
 }

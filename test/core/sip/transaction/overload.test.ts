@@ -7,6 +7,7 @@ import {
   defaultOverloadLimits,
   type Importance,
   importanceOf,
+  type Load,
   Overload,
   refusedShare,
 } from '../../../../core/sip/transaction/overload';
@@ -31,12 +32,45 @@ function refusals(overload: Overload, message: SipRequest, working: number): num
   return refused;
 }
 
-/** With so much unread, as a part of the bound. */
-function flooded(backlog: number): Overload {
-  const overload = new Overload();
-  overload.look({ delay: 0, backlog, now: 0 });
-  overload.look({ delay: 0, backlog, now: 20 });
+const calm = { delay: 0, wait: 0, full: 0 };
+
+/** Two looks in a row that see the same. */
+function seen(look: Partial<Load>, limits = defaultOverloadLimits): Overload {
+  const overload = new Overload(limits);
+  for (const now of [0, 20]) overload.look({ ...calm, ...look, now });
   return overload;
+}
+
+/**
+ * A server that spends a second of work on `capacity` such requests, or on five times as many refusals, for `seconds`; what it has
+ * no time for waits. @returns the longest wait in the second half, and the requests served a second then
+ */
+function flooded(
+  message: SipRequest,
+  offered: number,
+  capacity: number,
+  seconds: number,
+): { longest: number; served: number } {
+  const overload = new Overload();
+  const look = 20;
+  const cost = 1000 / capacity;
+  let waiting = 0;
+  let spare = 0;
+  let longest = 0;
+  let served = 0;
+  for (let now = 0; now < seconds * 1000; now += look) {
+    waiting += (offered * look) / 1000;
+    let read = 0;
+    for (spare = Math.min(look, spare) + look; waiting >= 1 && spare > 0; waiting--, read++) {
+      const refused = overload.refuses(message, 0) !== undefined;
+      spare -= refused ? cost / 5 : cost;
+      if (!refused && now >= seconds * 500) served++;
+    }
+    const wait = read === 0 ? 0 : (waiting / read) * look;
+    overload.look({ delay: 0, wait, full: 0, now });
+    if (now >= seconds * 500) longest = Math.max(longest, wait);
+  }
+  return { longest, served: served / (seconds / 2) };
 }
 
 describe('overload', () => {
@@ -52,7 +86,7 @@ describe('overload', () => {
     for (const [message, importance] of expected) assert.equal(importanceOf(message), importance);
   });
 
-  it('refuses new requests from half the bound on, all of them at the bound, known ones only above it', () => {
+  it('for what is worked on refuses new requests from half the bound on, all at the bound, known ones only above it', () => {
     const shares = [0, 0.5, 0.75, 1, 1.5, 2, 9].map((load) => [refusedShare(load, 'new'), refusedShare(load, 'known')]);
     assert.deepEqual(shares, [
       [0, 0],
@@ -78,32 +112,85 @@ describe('overload', () => {
     assert.equal(refusals(new Overload(), options, 30_000), 0);
   });
 
-  it('goes by the receive buffer and the event loop when two looks in a row see it', () => {
+  it('goes by what waits and by the event loop when two looks in a row see it', () => {
     const overload = new Overload();
-    overload.look({ delay: 5000, backlog: 0, now: 0 });
+    const look = (part: Partial<Load>, now: number) => overload.look({ ...calm, ...part, now });
+    look({ delay: 5000 }, 0);
     assert.equal(refusals(overload, initial, 0), 0, 'one long turn');
-    overload.look({ delay: 0, backlog: 5, now: 50 });
+    look({ wait: 5000 }, 20);
     assert.equal(refusals(overload, initial, 0), 0, 'one burst');
-    overload.look({ delay: 190, backlog: 0.75, now: 100 });
-    assert.equal(refusals(overload, initial, 0), 500);
-    overload.look({ delay: 190, backlog: 0, now: 150 });
-    assert.equal(refusals(overload, initial, 0), 520);
-    overload.look({ delay: 0, backlog: 0, now: 200 });
+    look({ wait: 300, delay: 300 }, 40);
+    assert.ok(refusals(overload, initial, 0) > 200);
+    look({}, 60);
     assert.equal(refusals(overload, initial, 0), 0);
   });
 
-  it('serves a part of what it reads, however much comes, as long as what is worked on is within its bound', () => {
-    const overload = flooded(9);
-    assert.equal(refusals(overload, initial, 0), 600);
-    assert.equal(refusals(overload, refresh, 0), 300);
-    assert.equal(refusals(overload, options, 0), 0);
-    assert.equal(refusals(overload, initial, 2000), 1000);
+  it('refuses from half the bound on, OPTIONS never', () => {
+    for (const part of ['delay', 'wait'] as const) {
+      const shares = [0.5, 1, 1.25, 2].map((late) => {
+        const overload = seen({ [part]: late * defaultOverloadLimits.delay });
+        return [initial, options].map((message) => Math.round(refusals(overload, message, 0) / 100));
+      });
+      assert.deepEqual(shares, [
+        [0, 0],
+        [5, 0],
+        [8, 0],
+        [10, 0],
+      ]);
+    }
+  });
+
+  it('refuses new ones first, and of what carries something on as much as those do not make up', () => {
+    for (const [begins, ofNew, ofKnown] of [
+      [1, 0.55, 0],
+      [0.8, 0.55 / 0.8, 0],
+      [0.5, 1, 0.1],
+      [0.2, 1, 0.35 / 0.8],
+      [0, 1, 0.55],
+    ] as const) {
+      const { delay } = defaultOverloadLimits;
+      const overload = seen({ wait: delay });
+      // Where it should be: what is refused stays as it is, and what comes is learned.
+      for (let now = 40; now < 400; now += 20) {
+        overload.look({ ...calm, wait: delay / 2, now });
+        for (let i = 0; i < 100; i++)
+          overload.refuses(i < begins * 100 ? initial : i % 2 === 0 ? refresh : inDialog, 0);
+      }
+      for (const now of [400, 420]) overload.look({ ...calm, wait: delay, now });
+      for (const [message, share] of [
+        [initial, ofNew],
+        [refresh, ofKnown],
+      ] as const) {
+        const refused = refusals(overload, message, 0) / 1000;
+        assert.ok(Math.abs(refused - share) < 0.02, `${begins} new: ${refused} refused instead of ${share}`);
+      }
+    }
+  });
+
+  it('keeps half of the receive buffer free, however fast it is read', () => {
+    assert.equal(refusals(seen({ full: 0.5 }), initial, 0), 0);
+    assert.ok(refusals(seen({ full: 1 }), initial, 0) >= 500);
+    assert.equal(refusals(seen({ full: 1 }), refresh, 0), 0);
+  });
+
+  for (const times of [1.2, 3, 4]) {
+    it(`finds the part to be refused at ${times} times what can be served: nothing waits long, and little capacity is lost`, () => {
+      for (const message of [initial, refresh]) {
+        const { longest, served } = flooded(message, times * 2000, 2000, 60);
+        assert.ok(longest < defaultOverloadLimits.delay, `${longest} ms`);
+        // What is left when each of the others costs a fifth: x + (times - x) / 5 = 1.
+        const ideal = (2000 * (1 - times / 5)) / 0.8;
+        assert.ok(served > 0.9 * ideal, `${served} a second, ${ideal} at best`);
+      }
+    });
+  }
+
+  it('a load that can be served is served', () => {
+    assert.equal(flooded(initial, 1900, 2000, 10).served, 1900);
   });
 
   it('a bound of 0 is none', () => {
-    const overload = new Overload({ working: 0, delay: 0, backlog: 0, retryAfter: 10 });
-    overload.look({ delay: 9000, backlog: 0, now: 0 });
-    overload.look({ delay: 9000, backlog: 0, now: 50 });
+    const overload = seen({ delay: 9000, wait: 9000, full: 1 }, { working: 0, delay: 0, retryAfter: 10 });
     assert.equal(refusals(overload, initial, 19_999), 0);
   });
 
@@ -126,7 +213,7 @@ describe('overload', () => {
 
   it('says when it begins and, five seconds after the last refusal, that it is over and how many were refused', () => {
     const overload = new Overload();
-    const look = (now: number) => overload.look({ delay: 0, backlog: 0, now });
+    const look = (now: number) => overload.look({ ...calm, now });
     assert.equal(look(0), undefined);
     refusals(overload, initial, 2000);
     assert.deepEqual(look(50), { kind: 'begun' });

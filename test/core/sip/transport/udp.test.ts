@@ -32,20 +32,6 @@ for (const { kind, batching, skip } of udpSocketKinds) {
       });
     }
 
-    it('goes on receiving with a buffer made small and large again, and takes it when closed', async (t) => {
-      const h = harness(t);
-      const point = await h.listen('udp');
-      const peer = await h.peer(point);
-      for (const [index, bytes] of [65_536, 0].entries()) {
-        h.transports.squeeze(bytes);
-        peer.send(options(peer.via));
-        assert.equal((await h.arrival(index)).received.kind, 'request');
-      }
-      await point.close();
-      h.transports.squeeze(65_536);
-      point.squeeze?.(65_536);
-    });
-
     it('notes the source address and port of a request, and of a bad one that can be answered', async (t) => {
       const h = harness(t);
       const peer = await h.peer(await h.listen('udp'));
