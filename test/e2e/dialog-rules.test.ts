@@ -1,10 +1,10 @@
 // Tests who may see calls while rules decide: everybody by default, whom the presentity's rules let in where the operator wants it.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { dialog, dialogInfo, lamp, see } from '../modules/presence_dialoginfo/dialogs';
 import { newPresentity } from '../support/phone';
-import { RuledServer, rule, ruleset } from '../support/ruled-server';
-import { type Notify, SipUa } from '../support/sip-ua';
+import { rule, ruledServer, ruleset } from '../support/ruled-server';
+import type { Notify } from '../support/sip-ua';
 
 const type = 'application/dialog-info+xml';
 
@@ -21,44 +21,35 @@ for (const [name, forceActive] of [
   ['ruled by the presentity', 0],
 ] as const) {
   describe(`calls ${name}, with force_active 0 of presence`, () => {
-    let ruled: RuledServer;
-    let ua: SipUa;
-    before(async () => {
-      ruled = await RuledServer.start({
-        loadmodule: ['presence_dialoginfo'],
-        modparam: forceActive === undefined ? [] : [['presence_dialoginfo', 'force_active', forceActive]],
-      });
-      ua = await SipUa.open('udp', ruled.server.at('udp'), 'sip:desk@localhost');
-    });
-    after(async () => {
-      ua.close();
-      await ruled.stop();
+    const here = ruledServer('sip:desk@localhost', {
+      loadmodule: ['presence_dialoginfo'],
+      modparam: forceActive === undefined ? [] : [['presence_dialoginfo', 'force_active', forceActive]],
     });
 
     const publish = async (presentity: string, state: string) => {
       const body = dialogInfo(dialog('d', state)).replace('sip:alice@example.com', presentity);
-      assert.equal((await ua.publish(presentity, { event: 'dialog', contentType: type, body })).status, 200);
+      assert.equal((await here.ua.publish(presentity, { event: 'dialog', contentType: type, body })).status, 200);
     };
     const watch = async (presentity: string, from: string) =>
-      (await ua.subscribe(presentity, { event: 'dialog', from })).dialog;
+      (await here.ua.subscribe(presentity, { event: 'dialog', from })).dialog;
 
     if (forceActive === undefined) {
       test('a lamp is lit whatever the rules about presence say, and without any', async () => {
         for (const rules of [undefined, ruleset(rule('a', 'block'))]) {
           const presentity = newPresentity();
-          ruled.write(presentity, rules);
+          here.ruled.write(presentity, rules);
           const desk = await watch(presentity, 'sip:desk@localhost');
           assert.equal(told(await desk.next()), 'active dark');
           await publish(presentity, 'early');
           assert.equal(told(await desk.next()), 'active d=early');
-          const presence = (await ua.subscribe(presentity)).dialog;
+          const presence = (await here.ua.subscribe(presentity)).dialog;
           assert.notEqual((await presence.next()).state, 'active', 'presence stays ruled');
         }
       });
     } else {
       test('each is told what the rules say of him, calls are seen whole or not at all', async () => {
         const presentity = newPresentity();
-        ruled.write(
+        here.ruled.write(
           presentity,
           ruleset(
             rule('a', 'allow', '<one id="sip:friend@h"/>', '') +
@@ -94,20 +85,20 @@ for (const [name, forceActive] of [
         await publish(presentity, 'early');
         const desk = await watch(presentity, 'sip:desk@localhost');
         assert.equal(told(await desk.next()), 'pending');
-        ruled.write(presentity, ruleset(rule('a', 'allow', '<one id="sip:desk@localhost"/>', '')));
-        assert.equal(await ruled.ask(ua, presentity, 'update dialog'), 200);
+        here.ruled.write(presentity, ruleset(rule('a', 'allow', '<one id="sip:desk@localhost"/>', '')));
+        assert.equal(await here.ruled.ask(here.ua, presentity, 'update dialog'), 200);
         assert.equal(told(await desk.next()), 'active d=early');
-        ruled.write(presentity, undefined);
-        assert.equal(await ruled.ask(ua, presentity, 'update dialog'), 200);
+        here.ruled.write(presentity, undefined);
+        assert.equal(await here.ruled.ask(here.ua, presentity, 'update dialog'), 200);
         assert.equal(told(await desk.next()), 'terminated probation');
       });
     }
 
     test('the list of those who watch calls is the presentity’s own', async () => {
       const presentity = newPresentity();
-      const { response } = await ua.subscribe(presentity, { event: 'dialog.winfo', from: 'sip:eve@h' });
+      const { response } = await here.ua.subscribe(presentity, { event: 'dialog.winfo', from: 'sip:eve@h' });
       assert.equal(response.status, 403);
-      const own = await ua.subscribe(presentity, { event: 'dialog.winfo', from: presentity });
+      const own = await here.ua.subscribe(presentity, { event: 'dialog.winfo', from: presentity });
       assert.equal((await own.dialog.next()).state, 'active');
     });
 
@@ -116,11 +107,15 @@ for (const [name, forceActive] of [
       const desk = await watch(presentity, 'sip:desk@localhost');
       await desk.next();
       assert.equal(
-        await ruled.ask(ua, presentity, 'terminate dialog probation;retry-after=30', 'sip:desk@LOCALHOST'),
+        await here.ruled.ask(here.ua, presentity, 'terminate dialog probation;retry-after=30', 'sip:desk@LOCALHOST'),
         200,
       );
       assert.equal(told(await desk.next()), 'terminated probation;retry-after=30');
-      assert.equal(await ruled.ask(ua, presentity, 'terminate dialog', 'sip:desk@localhost'), 404, 'it is gone');
+      assert.equal(
+        await here.ruled.ask(here.ua, presentity, 'terminate dialog', 'sip:desk@localhost'),
+        404,
+        'it is gone',
+      );
     });
   });
 }

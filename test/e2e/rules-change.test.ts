@@ -1,9 +1,9 @@
 // Tests who is taken for the watcher, and what changes of rules do to running subscriptions, over real sockets.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { newPresentity } from '../support/phone';
-import { RuledServer, rule, ruleset } from '../support/ruled-server';
-import { type Notify, SipUa } from '../support/sip-ua';
+import { rule, ruledServer, ruleset } from '../support/ruled-server';
+import { stateOf } from '../support/sip-ua';
 
 const bob = '<one id="sip:bob@example.com"/>';
 
@@ -15,34 +15,20 @@ function document(entity: string): string {
   );
 }
 
-/** `rejected` is what a subscription ends with; all else is its state. */
-function stateOf({ state, stateParams }: Notify): string {
-  return state === 'terminated' ? (/reason=(\w+)/.exec(stateParams)?.[1] ?? '') : state;
-}
-
 describe('watchers and changes of rules', () => {
-  let ruled: RuledServer;
-  let ua: SipUa;
-  before(async () => {
-    ruled = await RuledServer.start();
-    ua = await SipUa.open('udp', ruled.server.at('udp'), 'sip:bob@example.com');
-  });
-  after(async () => {
-    ua.close();
-    await ruled.stop();
-  });
+  const here = ruledServer('sip:bob@example.com');
 
   const watch = async (presentity: string, watcher: string) => {
     // A telephone number is asserted by a proxy; a From of the sip package would not take it.
     const named = watcher.startsWith('tel:') ? { headers: { 'p-asserted-identity': watcher } } : { from: watcher };
-    return (await ua.subscribe(presentity, named)).dialog;
+    return (await here.ua.subscribe(presentity, named)).dialog;
   };
 
   test('the watcher is whom the script names, not the From', async () => {
     const presentity = newPresentity();
-    ruled.write(presentity, ruleset(rule('a', 'allow', bob)));
+    here.ruled.write(presentity, ruleset(rule('a', 'allow', bob)));
     const asserted = (uri: string, from: string) =>
-      ua.subscribe(presentity, { from, headers: { 'p-asserted-identity': uri } });
+      here.ua.subscribe(presentity, { from, headers: { 'p-asserted-identity': uri } });
     const { dialog } = await asserted('sip:bob@EXAMPLE.com', 'sip:anonymous@anonymous.invalid');
     assert.equal((await dialog.next()).state, 'active');
     const proxied = await asserted('"Bob" <sip:bob@example.com>, <tel:+15551234>', 'sip:eve@example.com');
@@ -51,9 +37,9 @@ describe('watchers and changes of rules', () => {
     assert.equal(stateOf(await liar.next()), 'rejected');
     // Kamailio compares a domain with that of From, whoever was asserted.
     const domain = newPresentity();
-    ruled.write(domain, ruleset(rule('a', 'allow', '<many domain="example.com"/>')));
+    here.ruled.write(domain, ruleset(rule('a', 'allow', '<many domain="example.com"/>')));
     const named = (from: string, uri: string) =>
-      ua.subscribe(domain, { from, headers: { 'p-asserted-identity': uri } });
+      here.ua.subscribe(domain, { from, headers: { 'p-asserted-identity': uri } });
     assert.equal((await (await named('sip:bob@elsewhere.com', 'sip:bob@example.com')).dialog.next()).state, 'active');
     const other = (await named('sip:bob@example.com', 'sip:bob@elsewhere.com')).dialog;
     assert.equal(stateOf(await other.next()), 'rejected');
@@ -62,11 +48,11 @@ describe('watchers and changes of rules', () => {
   test('a change of rules acts at once on running subscriptions: approved, shown less, ended, pending again', async () => {
     const presentity = newPresentity();
     const change = async (rules: string | undefined, event = 'refresh') => {
-      ruled.write(presentity, rules === undefined ? undefined : ruleset(rules));
-      assert.equal(await ruled.ask(ua, presentity, event), 200);
+      here.ruled.write(presentity, rules === undefined ? undefined : ruleset(rules));
+      assert.equal(await here.ruled.ask(here.ua, presentity, event), 200);
     };
-    await ua.publish(presentity, { body: document(presentity) });
-    const winfo = (await ua.subscribe(presentity, { event: 'presence.winfo', from: presentity })).dialog;
+    await here.ua.publish(presentity, { body: document(presentity) });
+    const winfo = (await here.ua.subscribe(presentity, { event: 'presence.winfo', from: presentity })).dialog;
     await winfo.next();
     const dialog = await watch(presentity, 'sip:bob@example.com');
     assert.equal((await dialog.next()).state, 'pending');
@@ -92,9 +78,9 @@ describe('watchers and changes of rules', () => {
 
   test('the watchers of a presentity are nobody else’s business, unless the script says who asks', async () => {
     const presentity = newPresentity();
-    const { response } = await ua.subscribe(presentity, { event: 'presence.winfo', from: 'sip:eve@example.com' });
+    const { response } = await here.ua.subscribe(presentity, { event: 'presence.winfo', from: 'sip:eve@example.com' });
     assert.equal(response.status, 403);
-    const { dialog } = await ua.subscribe(presentity, {
+    const { dialog } = await here.ua.subscribe(presentity, {
       event: 'presence.winfo',
       from: 'sip:secretary@example.com',
       headers: { 'p-asserted-identity': `<${presentity}>` },

@@ -1,9 +1,9 @@
 // Tests over real sockets what changes permissions with nobody asking: rules that begin and end, the sphere that is published.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { newPresentity } from '../support/phone';
-import { RuledServer, rule, ruleset } from '../support/ruled-server';
-import { etagOf, SipUa, type UaDialog } from '../support/sip-ua';
+import { rule, ruledServer, ruleset } from '../support/ruled-server';
+import { etagOf, type UaDialog } from '../support/sip-ua';
 import { WatcherTable } from '../support/watcherinfo';
 
 const bob = '<one id="sip:bob@example.com"/>';
@@ -32,26 +32,17 @@ async function told(dialog: UaDialog): Promise<string> {
 }
 
 describe('permissions that change by themselves', { concurrency: true }, () => {
-  let ruled: RuledServer;
-  let ua: SipUa;
-  before(async () => {
-    ruled = await RuledServer.start();
-    ua = await SipUa.open('udp', ruled.server.at('udp'), 'sip:bob@example.com');
-  });
-  after(async () => {
-    ua.close();
-    await ruled.stop();
-  });
+  const here = ruledServer('sip:bob@example.com');
 
-  const watch = async (presentity: string) => (await ua.subscribe(presentity)).dialog;
+  const watch = async (presentity: string) => (await here.ua.subscribe(presentity)).dialog;
   const winfo = async (presentity: string) =>
-    (await ua.subscribe(presentity, { event: 'presence.winfo', from: presentity })).dialog;
+    (await here.ua.subscribe(presentity, { event: 'presence.winfo', from: presentity })).dialog;
 
   test('a rule that begins lets in who waits, in its second, and watcherinfo says approved', async () => {
     const presentity = newPresentity();
     const later = rule('later', 'allow', bob, undefined, validity(5, undefined));
-    ruled.write(presentity, ruleset(rule('ask', 'confirm', '<many/>') + later));
-    await ua.publish(presentity, { body: document(presentity, '', 'here') });
+    here.ruled.write(presentity, ruleset(rule('ask', 'confirm', '<many/>') + later));
+    await here.ua.publish(presentity, { body: document(presentity, '', 'here') });
     const owner = await winfo(presentity);
     const table = new WatcherTable();
     table.take((await owner.next()).body);
@@ -65,7 +56,7 @@ describe('permissions that change by themselves', { concurrency: true }, () => {
   test('a rule that ends takes back what it showed, then what it allowed, with nobody asking', async () => {
     const presentity = newPresentity();
     const some = '<pr:provide-services><pr:all-services/></pr:provide-services>';
-    ruled.write(
+    here.ruled.write(
       presentity,
       ruleset(
         rule('all', 'allow', bob, undefined, validity(undefined, 5)) +
@@ -73,7 +64,7 @@ describe('permissions that change by themselves', { concurrency: true }, () => {
           rule('nothing', 'polite-block', bob, '', validity(undefined, 9)),
       ),
     );
-    await ua.publish(presentity, { body: document(presentity, '', 'here') });
+    await here.ua.publish(presentity, { body: document(presentity, '', 'here') });
     const owner = await winfo(presentity);
     const table = new WatcherTable();
     table.take((await owner.next()).body);
@@ -88,7 +79,7 @@ describe('permissions that change by themselves', { concurrency: true }, () => {
   test('another sphere is another set of rules: with the PUBLISH that brings it, and when that publication ends', async () => {
     const presentity = newPresentity();
     const inSphere = (sphere: string) => `<sphere value="${sphere}"/>`;
-    ruled.write(
+    here.ruled.write(
       presentity,
       ruleset(
         rule('at-work', 'allow', bob, undefined, inSphere('work')) +
@@ -103,7 +94,7 @@ describe('permissions that change by themselves', { concurrency: true }, () => {
     assert.equal(await told(dialog), 'pending');
     const publish = async (sphere: string, etag?: string, expires = 600) => {
       const body = document(presentity, sphere, `at${sphere}`);
-      const response = await ua.publish(presentity, { body, expires, ...(etag === undefined ? {} : { etag }) });
+      const response = await here.ua.publish(presentity, { body, expires, ...(etag === undefined ? {} : { etag }) });
       assert.equal(response.status, 200);
       return etagOf(response);
     };
@@ -125,11 +116,11 @@ describe('permissions that change by themselves', { concurrency: true }, () => {
 
   test('who may watch in one sphere only is on probation in the others', async () => {
     const presentity = newPresentity();
-    ruled.write(presentity, ruleset(rule('at-work', 'allow', bob, undefined, '<sphere value="work"/>')));
-    const response = await ua.publish(presentity, { body: document(presentity, 'work', 'here') });
+    here.ruled.write(presentity, ruleset(rule('at-work', 'allow', bob, undefined, '<sphere value="work"/>')));
+    const response = await here.ua.publish(presentity, { body: document(presentity, 'work', 'here') });
     const dialog = await watch(presentity);
     assert.equal(await told(dialog), 'active here');
-    await ua.publish(presentity, { body: document(presentity, 'home', 'gone'), etag: etagOf(response) });
+    await here.ua.publish(presentity, { body: document(presentity, 'home', 'gone'), etag: etagOf(response) });
     assert.equal(await told(dialog), 'terminated reason=probation');
     assert.equal(await told(await watch(presentity)), 'terminated reason=rejected');
   });

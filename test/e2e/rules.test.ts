@@ -1,9 +1,9 @@
 // Tests pres-rules over real sockets: each row of what Kamailio and OpenSIPS get wrong, done right.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { newPresentity } from '../support/phone';
-import { RuledServer, rule, ruleset } from '../support/ruled-server';
-import { type Notify, SipUa } from '../support/sip-ua';
+import { rule, ruledServer, ruleset } from '../support/ruled-server';
+import { stateOf } from '../support/sip-ua';
 
 /** A service, a person with activities and a note, two devices, extensions in all of them. */
 function document(entity: string, sphere = ''): string {
@@ -220,34 +220,20 @@ const rows: readonly Row[] = [
   { name: 'a condition that is not known never holds', rules: oma, gets: { 'sip:bob@example.com': ['rejected'] } },
 ];
 
-/** `rejected` is what a subscription ends with; all else is its state. */
-function stateOf({ state, stateParams }: Notify): string {
-  return state === 'terminated' ? (/reason=(\w+)/.exec(stateParams)?.[1] ?? '') : state;
-}
-
 describe('rules over the wire', () => {
-  let ruled: RuledServer;
-  let ua: SipUa;
-  before(async () => {
-    ruled = await RuledServer.start();
-    ua = await SipUa.open('udp', ruled.server.at('udp'), 'sip:bob@example.com');
-  });
-  after(async () => {
-    ua.close();
-    await ruled.stop();
-  });
+  const here = ruledServer('sip:bob@example.com');
 
   const watch = async (presentity: string, watcher: string) => {
     // A telephone number is asserted by a proxy; a From of the sip package would not take it.
     const named = watcher.startsWith('tel:') ? { headers: { 'p-asserted-identity': watcher } } : { from: watcher };
-    return (await ua.subscribe(presentity, named)).dialog;
+    return (await here.ua.subscribe(presentity, named)).dialog;
   };
 
   for (const { name, rules, gets, sphere } of rows) {
     test(name, async () => {
       const presentity = newPresentity();
-      ruled.write(presentity, ruleset(rules));
-      assert.equal((await ua.publish(presentity, { body: document(presentity, sphere) })).status, 200);
+      here.ruled.write(presentity, ruleset(rules));
+      assert.equal((await here.ua.publish(presentity, { body: document(presentity, sphere) })).status, 200);
       for (const [watcher, [state, ...parts]] of Object.entries(gets)) {
         const notify = await (await watch(presentity, watcher)).next();
         assert.equal(stateOf(notify), state, `${watcher}: ${notify.stateParams}`);

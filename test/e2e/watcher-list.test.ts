@@ -1,48 +1,35 @@
 // Tests watcherinfo from outside where Kamailio's goes wrong: times and names, ids that tell nothing, versions, events, long addresses.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { newPresentity, Phone } from '../support/phone';
-import { RuledProcess } from '../support/ruled-process';
+import { test } from 'node:test';
+import { newPresentity } from '../support/phone';
+import { ruledProcess } from '../support/ruled-process';
 import { rule, ruleset } from '../support/ruled-server';
-import { SipUa } from '../support/sip-ua';
 import { WatcherTable } from '../support/watcherinfo';
 import { Owner, Watching } from '../support/watchers';
 import { pidf } from '../support/wire';
 
-let ruled: RuledProcess;
-let alice: SipUa;
-let phone: Phone;
-before(async () => {
-  ruled = await RuledProcess.start();
-  alice = await SipUa.open('udp', ruled.server.at(), 'sip:alice@example.com');
-  phone = await Phone.open('udp', ruled.server);
-});
-after(async () => {
-  phone.peer.close();
-  alice.close();
-  await ruled.server.stop();
-});
+const here = ruledProcess();
 
 const allow = ruleset(rule('a', 'allow', '<one id="sip:bob@example.com"/>'));
 
 test('watcherinfo says for how long, until when, and under which name somebody watches', async () => {
   const presentity = newPresentity();
-  await ruled.rule(presentity, allow);
+  await here.ruled.rule(presentity, allow);
   const watching = await Watching.start(
-    phone,
+    here.phone,
     presentity,
     'bob',
     300,
     Buffer.from('"Bob \\"B\\" <& Söhne>" ').toString('latin1'),
   );
   assert.equal(await watching.told(), 'active');
-  await ruled.restart((database) => {
+  await here.ruled.restart((database) => {
     const back = database.prepare(
       'UPDATE active_watchers SET subscribed_time = subscribed_time - 1000 WHERE callid = ?',
     );
     assert.equal(back.run(watching.callId).changes, 1);
   });
-  const { dialog } = await alice.subscribe(presentity, { event: 'presence.winfo', from: presentity });
+  const { dialog } = await here.alice.subscribe(presentity, { event: 'presence.winfo', from: presentity });
   const table = new WatcherTable();
   const [entry] = table.take((await dialog.next()).body).watchers;
   assert.ok(entry?.durationSubscribed !== undefined && entry.expiration !== undefined);
@@ -50,9 +37,9 @@ test('watcherinfo says for how long, until when, and under which name somebody w
   assert.ok(entry.expiration > 100 && entry.expiration <= 300, `${entry.expiration} s left`);
   assert.equal(entry.displayName, 'Bob &quot;B&quot; &lt;&amp; Söhne>');
   // Who has no name of his own has none; who waits has no time left, and keeps the name that he gave.
-  await ruled.rule(presentity, undefined);
+  await here.ruled.rule(presentity, undefined);
   table.take((await dialog.next()).body);
-  await Watching.start(phone, presentity, 'carol', 0, 'Carol ');
+  await Watching.start(here.phone, presentity, 'carol', 0, 'Carol ');
   const [waiting] = table.take((await dialog.next()).body).watchers;
   const { id = '', ...rest } = waiting ?? {};
   assert.deepEqual(rest, {
@@ -67,14 +54,14 @@ test('watcherinfo says for how long, until when, and under which name somebody w
 
 test('a fetch of the list, a refresh and an end of its subscription give all of it', async () => {
   const presentity = newPresentity();
-  await ruled.rule(presentity, allow);
-  await Watching.start(phone, presentity, 'bob', 300);
-  await Watching.start(phone, presentity, 'eve', 300);
+  await here.ruled.rule(presentity, allow);
+  await Watching.start(here.phone, presentity, 'bob', 300);
+  await Watching.start(here.phone, presentity, 'eve', 300);
   const options = { event: 'presence.winfo', from: presentity };
-  const fetch = (await alice.subscribe(presentity, { ...options, expires: 0 })).dialog;
+  const fetch = (await here.alice.subscribe(presentity, { ...options, expires: 0 })).dialog;
   const only = await fetch.next();
   assert.equal(only.state, 'terminated');
-  const { dialog } = await alice.subscribe(presentity, options);
+  const { dialog } = await here.alice.subscribe(presentity, options);
   const table = new WatcherTable();
   const whole = ['full', 'sip:bob@example.com active subscribe'];
   const seen = ({ state, told }: ReturnType<WatcherTable['take']>) => [state, ...told];
@@ -88,8 +75,8 @@ test('a fetch of the list, a refresh and an end of its subscription give all of 
 
 test('the id of a watcher tells nothing: no Call-ID, no tag, no address, in no encoding', async () => {
   const presentity = newPresentity();
-  const owner = await Owner.start(alice, presentity);
-  const watching = await Watching.start(phone, presentity, 'bob', 300);
+  const owner = await Owner.start(here.alice, presentity);
+  const watching = await Watching.start(here.phone, presentity, 'bob', 300);
   await watching.told();
   const [pending] = (await owner.document()).watchers;
   await watching.refresh(0);
@@ -105,27 +92,27 @@ test('the id of a watcher tells nothing: no Call-ID, no tag, no address, in no e
 
 test('the longest watcher that is taken stands whole in the list, a longer one is refused and spoils nothing', async () => {
   const presentity = newPresentity();
-  const owner = await Owner.start(alice, presentity);
+  const owner = await Owner.start(here.alice, presentity);
   const user = 'u'.repeat(64);
-  const longest = await Watching.start(phone, presentity, user, 300);
+  const longest = await Watching.start(here.phone, presentity, user, 300);
   assert.equal(await longest.told(), 'pending');
   assert.deepEqual((await owner.document()).told, [`sip:${user}@example.com pending subscribe`]);
-  const { reply } = await phone.watch(presentity, [], { from: `<sip:${'u'.repeat(300)}@example.com>;tag=x` });
+  const { reply } = await here.phone.watch(presentity, [], { from: `<sip:${'u'.repeat(300)}@example.com>;tag=x` });
   assert.equal(reply.status, 400);
-  const next = await Watching.start(phone, presentity, 'bob', 300);
+  const next = await Watching.start(here.phone, presentity, 'bob', 300);
   assert.equal(await next.told(), 'pending');
   assert.equal(await owner.told(), 'partial, bob pending subscribe');
 });
 
 test('Kamailio’s commands take Kamailio’s arguments', async () => {
   const presentity = newPresentity();
-  await alice.publish(presentity, { body: pidf(presentity, 'open') });
-  await ruled.rule(presentity, allow);
-  const watching = await Watching.start(phone, presentity, 'bob', 300);
+  await here.alice.publish(presentity, { body: pidf(presentity, 'open') });
+  await here.ruled.rule(presentity, allow);
+  const watching = await Watching.start(here.phone, presentity, 'bob', 300);
   assert.equal(await watching.told(), 'active');
   for (const type of [['0'], ['1'], ['2', 'pidf-manipulation/users/sip:a@h/index', 'index']]) {
-    await ruled.ctl('presence.refreshWatchers', presentity, 'presence', ...type);
+    await here.ruled.ctl('presence.refreshWatchers', presentity, 'presence', ...type);
     assert.equal(await watching.told(), 'active');
   }
-  await ruled.ctl('presence.cleanup');
+  await here.ruled.ctl('presence.cleanup');
 });

@@ -1,37 +1,28 @@
 // Tests the states of a watcher (RFC 3857 §4.7.1) from outside: what the watcher is sent, what the presentity is told, what is stored.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { newPresentity, Phone } from '../support/phone';
-import { RuledProcess } from '../support/ruled-process';
+import { test } from 'node:test';
+import { newPresentity } from '../support/phone';
+import { ruledProcess } from '../support/ruled-process';
 import { rule, ruleset } from '../support/ruled-server';
-import { SipUa } from '../support/sip-ua';
 import { Owner, Watching } from '../support/watchers';
 
-let ruled: RuledProcess;
-let alice: SipUa;
-let phone: Phone;
-before(async () => {
-  ruled = await RuledProcess.start([['presence', 'xcapauth_userdel_reason', 'probation;retry-after=90']]);
-  alice = await SipUa.open('udp', ruled.server.at(), 'sip:alice@example.com');
-  phone = await Phone.open('udp', ruled.server);
-});
-after(async () => {
-  phone.peer.close();
-  alice.close();
-  await ruled.server.stop();
-});
+const here = ruledProcess([['presence', 'xcapauth_userdel_reason', 'probation;retry-after=90']]);
 
 const bob = '<one id="sip:bob@example.com"/>';
 const allow = ruleset(rule('a', 'allow', bob));
 const day = 86_400;
 
-const watch = (presentity: string, user: string, expires: number) => Watching.start(phone, presentity, user, expires);
-const ownerOf = (presentity: string) => Owner.start(alice, presentity);
+const watch = (presentity: string, user: string, expires: number) =>
+  Watching.start(here.phone, presentity, user, expires);
+const ownerOf = (presentity: string) => Owner.start(here.alice, presentity);
 
 /** Rows of table watchers about a presentity: who, and Kamailio's number of the status. */
 function stored(presentity: string): string[] {
   const sql = 'SELECT watcher_username AS user, status FROM watchers WHERE presentity_uri = ? ORDER BY 1';
-  const rows = ruled.rows((database) => database.prepare(sql).all(presentity)) as { user: string; status: number }[];
+  const rows = here.ruled.rows((database) => database.prepare(sql).all(presentity)) as {
+    user: string;
+    status: number;
+  }[];
   return rows.map(({ user, status }) => `${user} ${status}`);
 }
 
@@ -53,7 +44,7 @@ test('pending, waiting when its time is over, pending again under the same id, a
   assert.deepEqual(second.told, ['sip:bob@example.com pending subscribe']);
   const ids = [pending, waiting, second].map(({ watchers }) => watchers[0]?.id);
   assert.equal(new Set(ids).size, 1, 'the presentity sees one watcher all the time');
-  await ruled.rule(presentity, allow);
+  await here.ruled.rule(presentity, allow);
   assert.equal(await again.told(), 'active');
   assert.equal(await owner.told(), 'partial, bob active approved');
   assert.deepEqual(stored(presentity), ['bob 1']);
@@ -73,7 +64,7 @@ test('a fetch by who may not see leaves him waiting; a decision ends the waiting
     const fetch = await watch(presentity, 'bob', 0);
     assert.equal(await fetch.told(), 'terminated;reason=timeout');
     assert.equal(await owner.told(), 'partial, bob waiting timeout');
-    await ruled.rule(presentity, ruleset(rule('a', handling, bob)));
+    await here.ruled.rule(presentity, ruleset(rule('a', handling, bob)));
     assert.equal(await owner.told(), `partial, bob terminated ${event}`);
     assert.deepEqual(stored(presentity), []);
   }
@@ -82,18 +73,18 @@ test('a fetch by who may not see leaves him waiting; a decision ends the waiting
 test('what active watchers are told when they lose their permission: deactivated, rejected, probation with its time', async () => {
   const presentity = newPresentity();
   const owner = await ownerOf(presentity);
-  await ruled.rule(presentity, allow);
+  await here.ruled.rule(presentity, allow);
   for (const [rules, ending] of [
     [ruleset(rule('a', 'confirm', bob)), 'deactivated'],
     [ruleset(rule('a', 'block', bob)), 'rejected'],
     [ruleset(rule('a', 'allow', '<one id="sip:eve@example.com"/>')), 'probation;retry-after=90'],
     [undefined, 'probation;retry-after=90'],
   ] as const) {
-    await ruled.rule(presentity, allow);
+    await here.ruled.rule(presentity, allow);
     const watching = await watch(presentity, 'bob', 300);
     assert.equal(await watching.told(), 'active');
     assert.equal(await owner.told(), 'partial, bob active subscribe');
-    await ruled.rule(presentity, rules);
+    await here.ruled.rule(presentity, rules);
     assert.equal(await watching.told(), `terminated;reason=${ending}`);
     assert.equal(await owner.told(), `partial, bob terminated ${ending.split(';')[0]}`);
     assert.deepEqual([owner.table.present, stored(presentity)], [[], []]);
@@ -104,7 +95,7 @@ test('what active watchers are told when they lose their permission: deactivated
 test('who was refused once stays refused, and the presentity is told of the attempt', async () => {
   const presentity = newPresentity();
   const owner = await ownerOf(presentity);
-  await ruled.rule(presentity, ruleset(rule('a', 'block', bob)));
+  await here.ruled.rule(presentity, ruleset(rule('a', 'block', bob)));
   const watching = await watch(presentity, 'bob', 300);
   assert.equal(watching.reply.status, 202);
   assert.equal(await watching.told(), 'terminated;reason=rejected');
@@ -114,14 +105,14 @@ test('who was refused once stays refused, and the presentity is told of the atte
 test('an operator ends subscriptions by watcher or Call-ID, with the reason that he gives', async () => {
   const presentity = newPresentity();
   const owner = await ownerOf(presentity);
-  await ruled.rule(
+  await here.ruled.rule(
     presentity,
     ruleset(rule('a', 'allow', bob) + rule('b', 'confirm', '<one id="sip:eve@example.com"/>')),
   );
   const ended = async (watching: Watching, ...args: string[]) => {
     await watching.told();
     await owner.told();
-    assert.match(await ruled.ctl('presence.terminate', presentity, ...args), /terminated +1/);
+    assert.match(await here.ruled.ctl('presence.terminate', presentity, ...args), /terminated +1/);
     const said = await watching.told();
     return [said.replace('terminated;reason=', ''), (await owner.told()).replace('full, ', '')];
   };
@@ -143,7 +134,7 @@ test('an operator ends subscriptions by watcher or Call-ID, with the reason that
   ]);
   assert.deepEqual([owner.table.present, stored(presentity)], [[], []]);
   for (const args of [['sip:nobody@h'], ['sip:bob@example.com', 'presence', 'because']]) {
-    const { code, err } = await ruled.run('ctl', 'presence.terminate', presentity, ...args);
+    const { code, err } = await here.ruled.run('ctl', 'presence.terminate', presentity, ...args);
     assert.equal(code, 1);
     assert.match(err, /has no watcher sip:nobody@h|"because" is no reason[\s\S]*probation/);
   }
@@ -161,16 +152,19 @@ test('who waited for days is given up, who is pending for days is given up with 
   for (const watching of [young, old]) assert.equal(await watching.told(), 'pending');
   assert.equal(await owners[1].told(), 'partial, bob pending subscribe');
   assert.equal(await owners[1].told(), 'partial, eve pending subscribe');
-  // Three days pass for two rows of the database.
-  await ruled.restart((database) => {
-    const expired = database.prepare(
-      'UPDATE watchers SET expires = expires - ? WHERE presentity_uri = ? AND status = 4',
-    );
-    assert.equal(expired.run(3 * day - 1, waits).changes, 1);
-    const aged = database.prepare(
-      "UPDATE active_watchers SET subscribed_time = subscribed_time - ? WHERE presentity_uri = ? AND watcher_username = 'eve'",
-    );
-    assert.equal(aged.run(3 * day, pends).changes, 1);
+  // Three days pass for these rows of the database.
+  await here.ruled.restart((database) => {
+    for (const [sql, by, presentity] of [
+      ['UPDATE watchers SET expires = expires - ? WHERE presentity_uri = ? AND status = 4', 3 * day - 1, waits],
+      ['UPDATE presence_resource SET due_time = due_time - ? WHERE presentity_uri = ?', 3 * day - 1, waits],
+      [
+        "UPDATE active_watchers SET subscribed_time = subscribed_time - ? WHERE presentity_uri = ? AND watcher_username = 'eve'",
+        3 * day,
+        pends,
+      ],
+    ] as const) {
+      assert.equal(database.prepare(sql).run(by, presentity).changes, 1, sql);
+    }
   });
   // A process that did not see the last one tells the list in full.
   assert.equal(await owners[0].told(), 'full, bob terminated giveup');

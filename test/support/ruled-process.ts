@@ -1,10 +1,13 @@
 // Owns a server under test that decides by rules, in a process of its own: its commands, its rules, its rows, and a restart.
 import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
+import { after, before } from 'node:test';
 import Database from 'better-sqlite3';
+import { Phone } from './phone';
 import { RollcallProcess, spawnRollcall } from './rollcall';
 import { writeRules } from './ruled-server';
 import type { ServerSpec } from './scratch';
+import { SipUa } from './sip-ua';
 
 export interface Ran {
   readonly out: string;
@@ -64,4 +67,24 @@ export class RuledProcess {
     this.rows(change);
     await this.server.start();
   }
+}
+
+/** Such a server, its presentity and a phone, for the tests of a file. */
+export function ruledProcess(modparam: ServerSpec['modparam'] = []): {
+  ruled: RuledProcess;
+  alice: SipUa;
+  phone: Phone;
+} {
+  const here = {} as { ruled: RuledProcess; alice: SipUa; phone: Phone };
+  before(async () => {
+    here.ruled = await RuledProcess.start(modparam);
+    here.alice = await SipUa.open('udp', here.ruled.server.at(), 'sip:alice@example.com');
+    here.phone = await Phone.open('udp', here.ruled.server);
+  });
+  after(async () => {
+    here.phone.peer.close();
+    here.alice.close();
+    await here.ruled.server.stop();
+  });
+  return here;
 }

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import Database from 'better-sqlite3';
 import { startRollcall, type TestServer } from './rollcall';
 import type { ServerSpec } from './scratch';
-import type { SipUa } from './sip-ua';
+import { SipUa } from './sip-ua';
 import { fresh } from './wire';
 
 /** A MESSAGE to a presentity says that its rules have changed, as an XCAP server in front would, or ends a watcher. */
@@ -118,4 +119,21 @@ export function rule(id: string, handling: string, who?: string, grant = everyth
     `<rule id="${id}">${inside === '' ? '' : `<conditions>${inside}</conditions>`}` +
     `<actions><pr:sub-handling>${handling}</pr:sub-handling></actions><transformations>${grant}</transformations></rule>`
   );
+}
+
+/** A server that decides by rules and one who watches, for the tests of a file or a `describe`; there from their start to their end. */
+export function ruledServer(
+  uri: string,
+  spec: Parameters<typeof RuledServer.start>[0] = {},
+): { ruled: RuledServer; ua: SipUa } {
+  const here = {} as { ruled: RuledServer; ua: SipUa };
+  before(async () => {
+    here.ruled = await RuledServer.start(spec);
+    here.ua = await SipUa.open('udp', here.ruled.server.at('udp'), uri);
+  });
+  after(async () => {
+    here.ua.close();
+    await here.ruled.stop();
+  });
+  return here;
 }

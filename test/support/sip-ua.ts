@@ -216,6 +216,11 @@ export class SipUa {
   }
 }
 
+/** `rejected` is what a subscription ends with, and so on with other reasons; all else is its state. */
+export function stateOf({ state, stateParams }: Notify): string {
+  return state === 'terminated' ? (/reason=(\w+)/.exec(stateParams)?.[1] ?? '') : state;
+}
+
 /** The entity-tag of a 200 to a PUBLISH. */
 export function etagOf(response: sip.Response): string {
   const etag = headerText(response, 'sip-etag');
