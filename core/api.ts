@@ -50,7 +50,7 @@ export { defineModule } from './module/define';
 export type { Command, ScriptArg, ScriptFunction } from './module/function';
 export { type Control, control, type Health, health } from './module/offered';
 export type { ExtensionPoint, ServiceToken } from './module/points';
-export { databaseDrivers, extensionPoint, service, takeovers } from './module/points';
+export { databaseDrivers, extensionPoint, requestTakers, service, takeovers } from './module/points';
 export type { EventRouteInput, RoutedRequest } from './module/request';
 export type { EventHeader, MediaType, NameAddr, Via } from './sip/headers';
 export {

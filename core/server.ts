@@ -19,6 +19,7 @@ import type { SipServices } from './module/context';
 import { ModuleHost } from './module/host';
 import { control, health } from './module/offered';
 import { type Plan, planModules } from './module/plan';
+import { requestTakers } from './module/points';
 import { compileScript } from './script/load';
 import { ScriptRunner } from './script/runner';
 import { Resolver } from './sip/resolver';
@@ -140,9 +141,12 @@ class Server implements RunningServer, Running {
     for (const module of plan.modules) await this.host.setUp(module);
     const runner = await this.#loadScript(plan);
     this.host.useRoutes(runner);
+    const takers = this.host.registry.collect(requestTakers);
     this.sip.transactions.onRequest((transaction) => {
       // While stopping, silence: the client sends again, and the server that comes next answers.
-      if (!this.#draining) runner.run(transaction);
+      if (this.#draining) return;
+      for (const take of takers.values()) if (take(transaction)) return;
+      runner.run(transaction);
     });
     this.sip.transactions.onResponse((response, flow) => runner.runReply(response, flow));
     this.sip.wheel.start();

@@ -1,6 +1,7 @@
 // Owns the tokens by which modules meet: extension points (many items by key) and services (one implementation).
 import type { DatabaseDriver } from '../db/database';
 import type { Takeover } from '../db/takeover';
+import type { ServerTransaction } from '../sip/transaction/layer';
 
 declare const item: unique symbol;
 
@@ -31,3 +32,9 @@ export const databaseDrivers = extensionPoint<DatabaseDriver>('core.database_dri
 
 /** Those who take over what another server has stored, by the name of their module. `rollcall db import` asks them in this order. */
 export const takeovers = extensionPoint<Takeover>('core.takeovers');
+
+/**
+ * Whoever is asked for each request before the routing script is: true when it has been taken, and will be answered. For what
+ * the nodes of a cluster say to one another, which no script should have to know of.
+ */
+export const requestTakers = extensionPoint<(transaction: ServerTransaction) => boolean>('core.request_takers');

@@ -15,6 +15,8 @@ export type ResourceChange =
   | { readonly kind: 'unpublish'; readonly publication: Publication }
   | { readonly kind: 'subscribe'; readonly subscription: Subscription; readonly replaces: Subscription | undefined }
   | { readonly kind: 'unsubscribe'; readonly subscription: Subscription }
+  /** As `unsubscribe`, but its record stays until the node that sends has taken up the last NOTIFY. */
+  | { readonly kind: 'end'; readonly subscription: Subscription; readonly reason: Ending }
   | { readonly kind: 'authorise'; readonly watcher: AuthorisedWatcher }
   | { readonly kind: 'forget'; readonly watcher: AuthorisedWatcher }
   /** Documents go out to all watchers, or to all watcherinfo subscribers: every such dialog's CSeq may rise by one. */
@@ -88,10 +90,17 @@ export function applyChanges(resource: Resource, changes: readonly ResourceChang
         break;
       case 'subscribe':
         addSubscription(resource, change.subscription);
+        resource.partings?.delete(change.subscription.id);
         resource.dueAt = Math.min(resource.dueAt, change.subscription.expires);
         break;
       case 'unsubscribe':
         removeSubscription(resource, change.subscription);
+        resource.partings?.delete(change.subscription.id);
+        break;
+      case 'end':
+        removeSubscription(resource, change.subscription);
+        resource.partings ??= new Map();
+        resource.partings.set(change.subscription.id, change);
         break;
       case 'authorise':
         resource.watchers.set(change.watcher.watcher, change.watcher);

@@ -1,22 +1,9 @@
 // Owns the one door to a resource: what wants to look at it or change it waits here for its turn. Nothing else changes a resource.
-import { DatabaseUnavailable, hashText, type Random, type SipRequest } from '../../core/api';
-import { type Decide, type Decision, nothing, type Surroundings } from './changes';
+import { DatabaseUnavailable, hashText, type Random } from '../../core/api';
+import { nothing, type Surroundings } from './changes';
+import type { Operation } from './draft';
 import type { Resource, ResourceKey } from './resource';
 import { Turn, type TurnOptions } from './turn';
-
-/** One thing to do with a resource. `done` comes after the commit; `failed` when nothing was stored. */
-export interface Operation {
-  readonly key: ResourceKey;
-  readonly decide: Decide;
-  /** What asks for it, when it is a request. */
-  readonly request?: SipRequest;
-  /** ms since 1970: when what asks for it came, for the metrics. */
-  readonly since?: number;
-  /** What is in memory may be outdated: read the resource from the database first. */
-  readonly fresh?: boolean;
-  done(decision: Decision, resource: Resource): void;
-  failed(error: unknown): void;
-}
 
 interface Stripe {
   waiting: Operation[];
@@ -83,6 +70,7 @@ export class Door {
     return new Promise((resolve, reject) => {
       this.submit({
         key,
+        fresh: this.options.duties.shared,
         decide: () => nothing,
         done: (_, resource) => {
           try {

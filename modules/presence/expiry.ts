@@ -21,6 +21,8 @@ interface ExpiryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether a resource that a search has found falls to this node. */
+  isOurs(key: ResourceKey): boolean;
   /** Of an earlier life of the module. */
   readonly schedule: Schedule | undefined;
 }
@@ -86,7 +88,10 @@ export class Expiry {
     // At once: what is stored while the search is under way is not in its answer.
     this.horizon = Math.max(this.horizon, until);
     const { records, complete } = await this.options.store.ending(until, this.page);
-    for (const { key, at } of records) this.schedule(key, at);
+    for (const { key, at } of records) {
+      // The others do their share; what one of them has left falls to whoever finds it.
+      if (at < now - overlap || this.options.isOurs(key)) this.schedule(key, at);
+    }
     this.page = complete > now + overlap ? page : Math.min(4 * this.page, largestPage);
     return Math.min(period, Math.max(1, complete - overlap - now));
   }

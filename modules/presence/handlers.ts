@@ -79,7 +79,9 @@ export class Handlers {
 
   private readSubscribe(req: RoutedRequest, watcher: string | undefined): SubscribeRequest {
     const { settings, packages } = this.presence;
-    return readSubscribe(req.message, req.flow, watcher, packages, settings, () => this.dialogTag(req));
+    const { flowRoutes } = this.presence.cluster;
+    const given = { tag: () => this.dialogTag(req), flowRoute: (source: string) => flowRoutes?.of(source) ?? '' };
+    return readSubscribe(req.message, req.flow, watcher, packages, settings, given);
   }
 
   private deciding(subscribed: SubscribeRequest): Decide {

@@ -8,7 +8,7 @@ import {
   type Trail,
 } from '../../core/api';
 import type { Answer, Decide, Decision } from './changes';
-import type { Operation } from './door';
+import type { Operation } from './draft';
 import type { ResourceKey } from './resource';
 import { tellRefusal } from './trace';
 

@@ -1,5 +1,7 @@
 // Owns what one life of the module hands to the next when it is reloaded: plain values and objects of the core, no code.
 import type { Database, Heap } from '../../core/api';
+import type { DutyState } from './nodes/duty';
+import type { MembersState } from './nodes/members';
 import type { Lines } from './notify/traffic';
 import type { Resource, ResourceKey, Subscription } from './resource';
 import type { TableNames } from './store/schema';
@@ -8,7 +10,7 @@ import type { TableNames } from './store/schema';
  * Number of the shape of a `Handover`, and of all that hangs on it: resources, subscriptions, publications, channels. Raise it
  * with every change of one of these: a life that does not know the shape begins as after a crash, with what is stored.
  */
-export const handoverVersion = 3;
+export const handoverVersion = 4;
 
 /** What the outcome of a NOTIFY asks to be stored. */
 export type Followup =
@@ -44,6 +46,9 @@ export interface Handover {
   readonly resumed: boolean;
   /** Unix seconds of the next search for records that end. */
   readonly nextSweep: number;
+  readonly duties: DutyState;
+  /** Undefined: the only node. */
+  readonly members: MembersState | undefined;
 }
 
 /** Another database, or other tables: what was in memory has nothing to do with what is stored there. */

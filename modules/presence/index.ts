@@ -1,8 +1,9 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
-import { defineModule, RollcallError, takeovers } from '../../core/api';
+import { defineModule, RollcallError, requestTakers, takeovers } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { Census } from './census';
 import { controlCommands } from './commands';
+import { Relay } from './flow/relay';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
 import { type Handover, handoverVersion } from './handover';
@@ -48,6 +49,9 @@ export default defineModule({
       },
       handover,
     });
+    const { flowRoutes } = presence.cluster;
+    const relay = flowRoutes && new Relay(flowRoutes, ctx.sip);
+    if (relay) ctx.provide(requestTakers, 'presence', (transaction) => relay.take(transaction));
     await presence.store.prepare();
     measureParts(ctx.metrics, presence);
     const schema = schemaOf(settings);
@@ -70,6 +74,7 @@ export default defineModule({
       presence.start();
       ctx.every(tickMs, () => presence.tick());
       ctx.every(1000, () => presence.housekeeping());
+      ctx.every(1000, () => presence.beat());
       ctx.every(1000, () => census.tick());
       return presence.housekeeping();
     });
@@ -87,7 +92,15 @@ export default defineModule({
 });
 
 /** @throws RollcallError for values that are right each, and wrong together */
-function check({ minExpires, maxExpires }: Settings): void {
+function check({ minExpires, maxExpires, dbUrl, clusterSecret, clusterAddress }: Settings): void {
+  if (clusterSecret !== undefined && clusterAddress === undefined) {
+    throw new RollcallError('cluster_secret is set and cluster_address is not', {
+      hint: 'give the SIP URI by which the other nodes reach this one, such as sip:10.0.0.1:5060;transport=tcp',
+    });
+  }
+  if (clusterSecret !== undefined && dbUrl === undefined) {
+    throw new RollcallError('cluster_secret is set and db_url is not: the nodes of a cluster share a database');
+  }
   if (minExpires <= maxExpires) return;
   throw new RollcallError(`min_expires ${minExpires} is above max_expires ${maxExpires}`, {
     hint: 'a request that is granted max_expires would be answered 423 for ever',

@@ -85,6 +85,28 @@ export const params = declareParams({
     doc: 'SIP URI in the Contact of replies to SUBSCRIBE and PUBLISH and of NOTIFY. Unset: the address of the socket the request came to.',
     check: sipUriOrNothing,
   },
+  cluster_secret: {
+    type: 'string',
+    default: undefined,
+    secret: true,
+    doc: 'Set on every node when several serve from one database, to the same value: it signs the routes by which they reach one another’s connections. Unset: this is the only node.',
+    check: (value) => (value.length >= 16 ? undefined : 'must have at least 16 characters'),
+  },
+  cluster_address: {
+    type: 'string',
+    default: undefined,
+    doc: 'SIP URI by which the other nodes reach this one, with `;transport=tcp` for TCP. Each node has its own.',
+    check: sipUriOrNothing,
+  },
+  cluster_timeout: {
+    type: 'integer',
+    default: 10,
+    min: 3,
+    max: 300,
+    unit: 's',
+    live: true,
+    doc: 'A node that has not written to the database for so long is taken for dead, and the others take up what it owed. One that cannot write falls silent after two fifths of it.',
+  },
   subs_respond_200: {
     type: 'boolean',
     default: false,

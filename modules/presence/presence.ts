@@ -2,30 +2,30 @@
 import {
   type Clock,
   type Database,
-  DatabaseUnavailable,
   type Logger,
   type ParamValues,
   type Random,
   RollcallError,
   type SipServices,
   type Trail,
-  type WheelTimer,
 } from '../../core/api';
 import type { EventPackage, RuleFormat, WatcherinfoFormat } from './api';
 import { ResourceCache } from './cache';
 import { type Decide, nothing } from './changes';
 import { reauthorise } from './decide/authorise';
-import { dropSubscription, notifyAgain } from './decide/dialog';
 import { decideExpiry } from './decide/expire';
 import { Door } from './door';
 import { Expiry } from './expiry';
+import { Followups } from './followups';
 import { belongsTo, type Followup, type Handover, tablesOf } from './handover';
 import type { Meter } from './meter';
+import { Cluster } from './nodes/cluster';
 import { Notifier } from './notify/notifier';
 import type { NotifierOptions } from './notify/options';
 import type { params } from './params';
 import { Permissions } from './permission';
 import type { Packages } from './request/common';
+import type { ResourceKey } from './resource';
 import { Settling } from './settle';
 import { schemaOf } from './store/schema';
 import { Store } from './store/store';
@@ -52,8 +52,6 @@ export interface EngineOptions {
 
 /** How often expiry looks at its timers (ms): records end on whole seconds and must end within one. */
 export const tickMs = 200;
-/** How soon an outcome that could not be stored is tried again (ms). */
-const retryMs = 5_000;
 /** How long a stop waits for NOTIFYs that have not left (ms); what is still owed then is sent after the next start. */
 const partingMs = 2_000;
 /** How long a handover may wait for what is being stored (ms). */
@@ -69,10 +67,10 @@ export class Presence {
   readonly permissions: Permissions;
   /** Brings running subscriptions to what the presentity allows now. */
   readonly applyPermissions: Decide;
+  readonly cluster: Cluster;
   private readonly settling: Settling;
   readonly cache: ResourceCache;
-  /** Follow-ups that could not be stored and wait for their next attempt; while handing over, those that wait for the next life. */
-  private readonly postponed = new Map<Followup, WheelTimer | undefined>();
+  private readonly outcomes: Followups;
   /** What of an earlier life is to be taken up at the start. */
   private followups: readonly Followup[];
   private readonly keeping = new Set<Promise<void>>();
@@ -90,7 +88,8 @@ export class Presence {
     this.resumed = handover?.resumed ?? false;
     this.nextSweep = handover?.nextSweep ?? 0;
     this.packages = { events: options.events, watcherinfo: options.watcherinfo };
-    this.store = new Store(database, schemaOf(settings));
+    const schema = schemaOf(settings);
+    this.store = new Store(database, schema);
     this.permissions = new Permissions({
       formats: options.rules,
       events: options.events,
@@ -103,7 +102,10 @@ export class Presence {
     const cache = new ResourceCache(
       settings.cacheSize,
       ({ key }) => this.notifier.isBusy(key) || this.settling.waits(key),
-      ({ key }) => this.notifier.forget(key),
+      ({ key }) => {
+        this.notifier.forget(key);
+        this.cluster.duties.forget(key);
+      },
       handover?.resources,
     );
     this.cache = cache;
@@ -114,7 +116,8 @@ export class Presence {
       events: options.events,
       watcherinfo: options.watcherinfo,
       permission: (resource, watcher) => this.permissions.of(resource, watcher, false),
-      follow: (up) => this.follow(up),
+      follow: (up) => this.outcomes.follow(up),
+      maySend: () => this.cluster.members?.isSure ?? true,
       onQuiet: (key) => {
         options.meter?.quiet(key.id);
         if (cache.peek(key.id)) this.settling.note(key);
@@ -132,7 +135,10 @@ export class Presence {
       },
       handover?.quiet,
     );
+    this.cluster = new Cluster({ ...options, schema, notifier: this.notifier, store: this.store }, handover);
     this.door = new Door({
+      duties: this.cluster.duties,
+      onRead: (resource) => this.cluster.onRead(resource),
       store: this.store,
       cache,
       clock,
@@ -153,13 +159,17 @@ export class Presence {
       },
     });
     const schedule = handover?.schedule;
-    this.expiry = new Expiry({ door: this.door, store: this.store, clock, log, schedule });
+    const isOurs = ({ id }: ResourceKey) => this.cluster.members?.prefers(id) ?? true;
+    this.expiry = new Expiry({ door: this.door, store: this.store, clock, log, isOurs, schedule });
+    this.cluster.catchUp.begin(this.door);
+    const { wheel } = options.sip;
+    this.outcomes = new Followups({ door: this.door, wheel, log, waitingTime: () => this.waitingTime });
   }
 
   /** Begins to act: what an earlier life of the module was at goes on. */
   start(): void {
-    this.notifier.resume();
-    for (const up of this.followups) this.follow(up);
+    this.cluster.start();
+    for (const up of this.followups) this.outcomes.follow(up);
     this.followups = [];
   }
 
@@ -169,30 +179,27 @@ export class Presence {
    */
   async handOver(): Promise<Handover> {
     this.state = 'parting';
+    this.outcomes.hold();
     const settled = Promise.allSettled([this.door.settled(), ...this.keeping]).then(() => this.door.settled());
     const inTime = await Promise.race([settled.then(() => true), pause(handoverMs).then(() => false)]);
     if (!inTime) {
       this.state = 'running';
-      const held = [...this.postponed].filter(([, timer]) => timer === undefined);
-      for (const [up] of held) {
-        this.postponed.delete(up);
-        this.follow(up);
-      }
+      this.outcomes.release();
       throw new RollcallError('presence is waiting for its database', { hint: 'nothing has changed; try again later' });
     }
-    const { database, sip } = this.options;
-    for (const timer of this.postponed.values()) if (timer) sip.wheel.cancel(timer);
     this.state = 'stopped';
     return {
-      database,
+      database: this.options.database,
       tables: tablesOf(this.settings),
       resources: this.cache.generations,
       lines: this.notifier.park(),
       schedule: this.expiry.state,
       quiet: this.settling.quiet,
-      followups: [...this.followups, ...this.postponed.keys()],
+      followups: [...this.followups, ...this.outcomes.end()],
       resumed: this.resumed,
       nextSweep: this.nextSweep,
+      duties: this.cluster.duties.state,
+      members: this.cluster.members?.state,
     };
   }
 
@@ -208,15 +215,28 @@ export class Presence {
 
   /** Ends what ended while the server was down, and sends what the last run owed. @throws DatabaseUnavailable */
   private async resume(): Promise<void> {
+    const { cluster } = this;
+    if (cluster.members) await cluster.beat();
     await this.sweep();
     this.expiry.tick();
-    await this.settling.resume(this.door);
+    if (cluster.members) await cluster.catchUp.search(cluster.members);
+    else await this.settling.resume(this.door);
     this.resumed = true;
   }
 
   /** To be called each `tickMs`. */
   tick(): void {
-    if (this.state === 'running') this.expiry.tick();
+    if (this.state !== 'running') return;
+    this.expiry.tick();
+    this.cluster.tick();
+  }
+
+  /** To be called each second: tells the other nodes that this one lives, and takes up what the dead have left. */
+  async beat(): Promise<void> {
+    const { cluster } = this;
+    if (this.state !== 'running' || !this.resumed || !cluster.members) return;
+    // Whoever has died leaves records that it would have ended, too.
+    if (await cluster.beat()) this.nextSweep = 0;
   }
 
   /** To be called each second: takes up what the last run left, searches the database when it is time, notes what has settled. */
@@ -236,6 +256,7 @@ export class Presence {
       return this.resuming;
     }
     await this.settling.flush();
+    this.cluster.catchUp.settleDoubts();
     if (this.options.clock.now() / 1000 >= this.nextSweep) await this.sweep();
   }
 
@@ -248,6 +269,7 @@ export class Presence {
     if (this.resumed) await this.settling.flush();
     this.state = 'stopped';
     this.notifier.close();
+    await this.cluster.leave();
   }
 
   /** Searches the database for what has ended, whenever the next search is due. @throws DatabaseUnavailable */
@@ -259,35 +281,9 @@ export class Presence {
   private async sweep(): Promise<void> {
     const { clock } = this.options;
     const after = await this.expiry.sweep(this.settings.cleanPeriod);
+    const { members, catchUp } = this.cluster;
+    if (members && this.resumed) await catchUp.search(members);
     this.nextSweep = clock.now() / 1000 + after;
-  }
-
-  /** Stores what became of a NOTIFY, which no request waits for: when the database is away, it is tried again. */
-  private follow(up: Followup): void {
-    if (this.state === 'stopped') return;
-    if (this.state === 'parting') {
-      this.postponed.set(up, undefined);
-      return;
-    }
-    const { log, sip } = this.options;
-    const { key } = up;
-    this.door.submit({
-      key,
-      decide: (resource, around) =>
-        up.kind === 'again'
-          ? notifyAgain(resource, up.dialog)
-          : dropSubscription(resource, up.failed, this.waitingTime, around),
-      done: () => {},
-      failed: (error) => {
-        log.warn({ err: error, resource: key.id }, 'the outcome of a NOTIFY could not be stored');
-        if (!(error instanceof DatabaseUnavailable)) return;
-        const again = () => {
-          this.postponed.delete(up);
-          this.follow(up);
-        };
-        this.postponed.set(up, sip.wheel.after(Math.max(retryMs, error.retryAfter * 1000), again));
-      },
-    });
   }
 }
 

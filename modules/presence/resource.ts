@@ -1,6 +1,7 @@
 // Owns the shape of a resource: one presentity and one event package, with its publications, subscriptions and counters.
 import { SmallMap } from '../../core/api';
 import type { PublishedDocument, WatcherStatus } from './api';
+import type { Ending } from './ending';
 
 /** Names a resource. `uri` is `sip:user@host` with the host in lower case; `event` is a package without `.winfo`. */
 export interface ResourceKey {
@@ -51,6 +52,8 @@ export interface Subscription {
   readonly contact: string;
   /** The route set as one header value, empty when there is none. */
   readonly routes: string;
+  /** In front of the route set: the node that holds the watcher's connection, as a signed route; '' when there is no need. */
+  readonly flowRoute: string;
   /** Our Contact in this dialog. */
   readonly localContact: string;
   /** `protocol:address:port` of the socket the SUBSCRIBE came to, and of its source. */
@@ -106,6 +109,14 @@ export interface Stored {
   version: number;
   /** Which NOTIFYs that stored changes ask for may not have left yet, see `owed`. */
   owed: number;
+  /** The node that sends them; negative when others have changed the resource since it looked. 0: none, or the only one. */
+  notifier: number;
+}
+
+/** A subscription that has ended, while another node than the one that ended it is to send the last NOTIFY. */
+export interface Parting {
+  readonly subscription: Subscription;
+  readonly reason: Ending;
 }
 
 /**
@@ -125,6 +136,10 @@ export interface Resource extends Stored {
   winfoFanouts: number;
   readonly publications: SmallMap<Publication>;
   readonly subscriptions: SmallMap<Subscription>;
+  /** By the id of the subscription; undefined when there are none, as there mostly are. */
+  partings: Map<string, Parting> | undefined;
+  /** As read, when the node that sends has something to catch up on: the version with each dialog's last own event. */
+  eventVersions: ReadonlyMap<string, number> | undefined;
   readonly watchers: SmallMap<AuthorisedWatcher>;
   /** Derived from `subscriptions`: how many each watcher has, and how many are for watcherinfo. */
   readonly watching: SmallMap<number>;
@@ -162,8 +177,11 @@ export function emptyResource(key: ResourceKey): Resource {
     fanouts: 0,
     winfoFanouts: 0,
     owed: owed.nothing,
+    notifier: 0,
     publications: new SmallMap(),
     subscriptions: new SmallMap(),
+    partings: undefined,
+    eventVersions: undefined,
     watchers: new SmallMap(),
     watching: new SmallMap(),
     winfoSubscriptions: 0,
@@ -251,7 +269,8 @@ export function counterOf(resource: Resource, winfo: boolean): number {
 
 /** Whether nothing of a resource is left to keep. */
 export function isEmpty(resource: Resource): boolean {
-  return resource.publications.size === 0 && resource.subscriptions.size === 0 && resource.watchers.size === 0;
+  const { publications, subscriptions, watchers, partings } = resource;
+  return publications.size === 0 && subscriptions.size === 0 && watchers.size === 0 && !partings?.size;
 }
 
 /** The earliest moment (unix seconds) at which a record ends or a rule begins or ends, or Infinity. */

@@ -47,12 +47,14 @@ export class Settling {
 
   private async settle(resource: Resource): Promise<void> {
     // A change that is being stored just now brings a higher version, so that this leaves its note alone.
-    const before = resource.owed;
+    const { owed: before, notifier } = resource;
     resource.owed = owed.nothing;
+    resource.notifier = 0;
     try {
       await this.options.store.settle(resource);
     } catch (error) {
       resource.owed = before;
+      resource.notifier = notifier;
       this.quiet.set(resource.key.id, resource.key);
       throw error;
     }

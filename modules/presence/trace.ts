@@ -87,6 +87,7 @@ function changeWords(change: ResourceChange): string {
       return `subscription of ${watcher}${winfo ? ' to the watchers' : ''} ${goesOn}: ${status}${why} until ${time(expires)}`;
     }
     case 'unsubscribe':
+    case 'end':
       return `subscription of ${change.subscription.watcher} ends`;
     case 'authorise':
       return `${change.watcher.watcher} is noted as ${change.watcher.status}`;

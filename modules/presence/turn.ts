@@ -1,46 +1,23 @@
 // Owns one turn of a stripe: the resources are read, everything that waits is decided, stored, answered and told.
 import { type Clock, DatabaseUnavailable, type Logger, type Outcome, type Trail } from '../../core/api';
 import type { ResourceCache } from './cache';
-import {
-  applyChanges,
-  type Decide,
-  type Decision,
-  type Notice,
-  type ResourceChange,
-  type Surroundings,
-} from './changes';
-import type { Operation } from './door';
-import { noteDue } from './due';
-import { isEmpty, nextExpiry, nextVersion, owed, type Resource, type Stored } from './resource';
+import type { Decision, Notice, ResourceChange, Surroundings } from './changes';
+import { type Deciding, type Draft, draftOf, nextOf, type Operation } from './draft';
+import { unstored } from './nodes/duty';
+import { isEmpty, type Resource, type Stored } from './resource';
 import type { Store } from './store/store';
 import { tellTurn } from './trace';
 
-export interface TurnOptions {
+export interface TurnOptions extends Deciding {
   readonly store: Store;
   readonly cache: ResourceCache;
   readonly clock: Clock;
   readonly log: Logger;
   readonly trail?: Trail | undefined;
-  /** What time has done to the resource, to be decided before anything else. */
-  readonly expire: Decide;
-  /** What the decisions of a turn mean for the permissions of running subscriptions. */
-  readonly review: Decide;
-  /** Told of a resource before anything is decided about it. */
-  before(resource: Resource): void;
-  /** When permissions may change by time alone: unix seconds, or Infinity. */
-  reviewAt(resource: Resource): number;
+  /** Told of each resource that was read. */
+  onRead(resource: Resource): void;
   /** Told after each commit, with what was changed and who is to be notified. */
   onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[], since: number): void;
-}
-
-/** What has been decided for one resource. */
-interface Draft {
-  readonly resource: Resource;
-  /** The operations that were decided, and in the same places their decisions. */
-  readonly taken: Operation[];
-  readonly decisions: Decision[];
-  readonly changes: ResourceChange[];
-  readonly notices: Notice[];
 }
 
 /** A stored version that keeps moving under us: after so many attempts the request is refused. */
@@ -63,7 +40,7 @@ export class Turn {
     const missing: Operation[][] = [];
     for (const operations of byResource(batch)) {
       const cached = this.cached(operations);
-      if (cached) this.serve(cached, operations);
+      if (cached) this.serve(cached, operations, true);
       else missing.push(operations);
     }
     if (missing.length > 0) this.load(missing);
@@ -81,13 +58,14 @@ export class Turn {
 
   /** Reads resources that are not in memory, all in one round trip. */
   private load(missing: readonly (readonly Operation[])[]): void {
-    const { store, cache } = this.options;
+    const { store, cache, onRead } = this.options;
     this.left++;
     store.load(missing.map((operations) => (operations[0] as Operation).key)).then(
       (resources) => {
         for (const [i, resource] of resources.entries()) {
           cache.put(resource);
-          this.serve(resource, missing[i] ?? []);
+          onRead(resource);
+          this.serve(resource, missing[i] ?? [], false);
         }
         this.settled();
       },
@@ -98,16 +76,20 @@ export class Turn {
     );
   }
 
-  private serve(resource: Resource, operations: readonly Operation[]): void {
+  private serve(resource: Resource, operations: readonly Operation[], isCached: boolean): void {
     const draft = this.draftOf(resource, operations);
     if (!draft) return;
-    const { trail, store, clock } = this.options;
+    const { trail, store, clock, duties } = this.options;
+    if (isCached && duties.shared && isUnproven(draft)) {
+      this.retry(draft);
+      return;
+    }
     const traced = trail?.followed ? tellTurn(trail, draft, clock) : undefined;
     if (draft.changes.length === 0) {
       this.finish(draft);
       return;
     }
-    const next = this.nextOf(resource, draft);
+    const next = nextOf(draft, duties, this.around.now);
     this.left++;
     store.commit(resource, next, draft.changes).then(
       (outcome) => {
@@ -117,8 +99,9 @@ export class Turn {
       },
       (error: unknown) => {
         traced?.(`failed, ${error instanceof Error ? error.message : error}`);
-        // What is in memory was never stored: forget it, the next request reads what is there.
+        // What is in memory was not stored, or nobody knows: forget it, the next request reads what is there.
         this.options.cache.drop(resource);
+        duties.doubt(resource.key, resource.version);
         this.fail(draft.taken, error);
         this.settled();
       },
@@ -128,19 +111,26 @@ export class Turn {
   private stored(draft: Draft, next: Stored, outcome: Outcome): void {
     const { resource } = draft;
     if (outcome === 'stale') {
-      this.options.cache.drop(resource);
-      for (const operation of draft.taken) this.again.push(operation);
+      this.retry(draft);
       return;
     }
-    const gone = isEmpty(resource);
-    resource.version = gone ? 0 : next.version;
-    resource.owed = gone ? owed.nothing : next.owed;
+    const { version, owed, notifier } = isEmpty(resource) ? unstored : next;
+    resource.version = version;
+    resource.owed = owed;
+    resource.notifier = notifier;
     this.finish(draft);
   }
 
+  /** What is in memory is outdated, or may be: the operations are decided anew on what is stored. */
+  private retry({ resource, taken }: Draft): void {
+    this.options.cache.drop(resource);
+    for (const operation of taken) this.again.push(operation);
+  }
+
   /** Answers, then tells the watchers. */
-  private finish({ resource, taken, decisions, changes, notices }: Draft): void {
-    const { log, onStored } = this.options;
+  private finish({ resource, duty, taken, decisions, changes, notices }: Draft): void {
+    const { log, cache, duties, onStored } = this.options;
+    duties.account(resource, duty);
     for (let i = 0; i < taken.length; i++) {
       try {
         taken[i]?.done(decisions[i] as Decision, resource);
@@ -148,7 +138,9 @@ export class Turn {
         log.error({ err: error, resource: resource.key.id }, 'an answer could not be given after its commit');
       }
     }
-    if (changes.length === 0 && notices.length === 0) return;
+    // While another node tells, what is in memory says nothing about what is owed.
+    if (duty === 'theirs') cache.drop(resource);
+    if (changes.length === 0 && notices.length === 0 && (duty === 'ours' || duty === 'theirs')) return;
     try {
       onStored(resource, changes, notices, taken[0]?.since ?? this.around.now);
     } catch (error) {
@@ -181,17 +173,10 @@ export class Turn {
     }
   }
 
-  /** What is stored beside the changes. A note that NOTIFYs are owed goes only when all have been answered. */
-  private nextOf(resource: Resource, draft: Draft): Stored {
-    let most = resource.owed;
-    for (const { to } of draft.notices) most = Math.max(most, to === 'dialog' ? owed.ownEvents : owed.state);
-    return { version: nextVersion(resource, this.around.now), owed: most };
-  }
-
   /** Undefined when what time or permissions call for could not be decided: memory may be half changed then, and is forgotten. */
   private draftOf(resource: Resource, operations: readonly Operation[]): Draft | undefined {
     try {
-      return this.decideAll(resource, operations);
+      return draftOf(resource, operations, this.options, this.around, (each, error) => this.fail([each], error));
     } catch (error) {
       this.options.cache.drop(resource);
       this.options.log.error({ err: error, resource: resource.key.id }, 'nothing could be decided about a resource');
@@ -199,33 +184,11 @@ export class Turn {
       return undefined;
     }
   }
+}
 
-  private decideAll(resource: Resource, operations: readonly Operation[]): Draft {
-    const { around, options } = this;
-    const now = around.now / 1000;
-    const draft: Draft = { resource, taken: [], decisions: [], changes: [], notices: [] };
-    options.before(resource);
-    if (resource.dueAt <= now) {
-      take(draft, options.expire(resource, around));
-      resource.dueAt = nextExpiry(resource);
-    }
-    take(draft, options.review(resource, around));
-    for (const operation of operations) {
-      try {
-        const decision = operation.decide(resource, around);
-        take(draft, decision);
-        draft.taken.push(operation);
-        draft.decisions.push(decision);
-      } catch (error) {
-        this.fail([operation], error);
-      }
-    }
-    take(draft, options.review(resource, around));
-    resource.reviewAt = options.reviewAt(resource);
-    resource.dueAt = Math.min(resource.dueAt, resource.reviewAt);
-    take(draft, noteDue(resource, draft.changes, now));
-    return draft;
-  }
+/** Nothing is stored, so no commit shows that what was in memory is up to date: a refusal may be right for who knows more. */
+function isUnproven({ changes, decisions }: Draft): boolean {
+  return changes.length === 0 && decisions.some((decision) => decision.answer !== undefined);
 }
 
 /** The operations of each resource, in their order. */
@@ -239,12 +202,4 @@ function byResource(batch: readonly Operation[]): Iterable<Operation[]> {
     else all.set(operation.key.id, [operation]);
   }
   return all.values();
-}
-
-function take(draft: Draft, { changes, notices }: Decision): void {
-  if (changes.length > 0) {
-    applyChanges(draft.resource, changes);
-    for (const change of changes) draft.changes.push(change);
-  }
-  for (const notice of notices) draft.notices.push(notice);
 }

@@ -99,6 +99,7 @@ function decideInDialog(
   const target = {
     contact: request.contact,
     source: request.source,
+    flowRoute: request.flowRoute,
     socket: request.socket,
     remoteCseq: request.cseq,
   };
@@ -191,6 +192,7 @@ function newSubscription(
     watcherId: waitingRecord(resource, request)?.watcherId ?? around.token(),
     contact: request.contact,
     routes: request.routes,
+    flowRoute: request.flowRoute,
     localContact: request.localContact,
     socket: request.socket,
     source: request.source,

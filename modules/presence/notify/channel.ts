@@ -108,7 +108,7 @@ function moveOn(channel: Channel): void {
 export function prepare(channel: Channel, by: object, of: Subscription, flow: Flow, userAgent: string): NotifyFrame {
   let { prepared } = channel;
   if (prepared?.of !== of || prepared.by !== by || prepared.flow !== flow) {
-    prepared = { by, of, frame: frameOf(of, channel.resource.key.event, userAgent), flow };
+    prepared = { by, of, frame: frameOf(of, channel.resource.key.event, userAgent, flow), flow };
     channel.prepared = prepared;
   }
   return prepared.frame;

@@ -1,4 +1,6 @@
 // Owns the bytes of a NOTIFY: what stays the same in a dialog is made once, the rest is put around it.
+
+import type { Flow } from '../../../core/api';
 import type { Ending } from '../ending';
 import type { Subscription } from '../resource';
 import { routesOf } from './target';
@@ -17,8 +19,13 @@ export type Content = Buffer;
 export const noContent: Content = Buffer.from('Content-Length: 0\r\n\r\n');
 
 /** The frame of a dialog (RFC 3261 §12.2.1.1): remote target and route set, tags, Event with its id, our Contact. */
-export function frameOf(subscription: Subscription, packageName: string, userAgent: string): NotifyFrame {
-  const { requestUri, routes } = routesOf(subscription);
+export function frameOf(
+  subscription: Subscription,
+  packageName: string,
+  userAgent: string,
+  flow: Pick<Flow, 'key'>,
+): NotifyFrame {
+  const { requestUri, routes } = routesOf(subscription, flow);
   const id = subscription.eventId === undefined ? '' : `;id=${subscription.eventId}`;
   const event = subscription.winfo ? `${packageName}.winfo` : packageName;
   return {

@@ -12,6 +12,7 @@ import {
 import { type Channel, prepare, type Told, tell } from './channel';
 import { Contents } from './content';
 import { Flight } from './flight';
+import { cancelTimer, endedSilently, park, silence } from './halt';
 import { subscriptionState } from './message';
 import type { NotifierOptions } from './options';
 import { Outbox } from './outbox';
@@ -42,6 +43,11 @@ export class Notifier {
     return this.traffic.underWay;
   }
 
+  /** Resources with NOTIFYs under way. */
+  get busy(): ResourceKey[] {
+    return this.traffic.busyKeys;
+  }
+
   /** What is known of a dialog's NOTIFYs; undefined when none was sent since the start. */
   look(key: ResourceKey, dialog: string): Readonly<Channel> | undefined {
     return this.traffic.find(key, dialog);
@@ -50,7 +56,10 @@ export class Notifier {
   /** Takes up what a commit has changed and whom it concerns. The document is made now, from what is stored. */
   stored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void {
     const isChanged = this.contents.stored(resource, changes);
-    this.silence(resource, changes, notices);
+    for (const id of endedSilently(changes, notices)) {
+      const channel = this.traffic.find(resource.key, id);
+      if (channel) this.finish(channel);
+    }
     // A dialog's own event comes first: it alone knows that a dialog is new.
     for (const notice of notices) if (notice.to === 'dialog') this.tellDialog(resource, notice);
     for (const notice of notices) if (notice.to !== 'dialog') this.tellAll(resource, notice, isChanged);
@@ -68,21 +77,24 @@ export class Notifier {
    */
   park(): Lines {
     this.parked = true;
-    for (const channel of this.traffic.working()) {
-      this.cancelTimer(channel);
-      if (channel.flight) {
-        const { transaction, subscription, last } = channel.flight;
-        transaction?.park();
-        channel.flight = { transaction, subscription, last };
-      }
-      // Its way was being looked for, and it has no number yet.
-      else if (channel.state === 'flying') channel.state = 'queued';
-    }
+    for (const channel of this.traffic.working()) park(channel, this.options.sip.wheel);
     return this.traffic.lines;
   }
 
-  /** Goes on with what the channels were at when they were parked. */
+  /** Sends nothing until `resume`, and nothing again. */
+  pause(): void {
+    this.parked = true;
+    for (const channel of this.traffic.working()) silence(channel, this.options.sip.wheel);
+  }
+
+  /** Another node tells the watchers of this resource now. */
+  abandon(key: ResourceKey): void {
+    for (const channel of this.traffic.of(key)) if (!channel.end) this.finish(channel);
+  }
+
+  /** Goes on with what the channels were at when they were parked or paused. */
   resume(): void {
+    this.parked = false;
     for (const channel of this.traffic.working()) {
       const { flight } = channel;
       if (flight) flight.transaction?.adopt((outcome) => this.landed(channel, flight, outcome));
@@ -95,7 +107,7 @@ export class Notifier {
   close(): void {
     for (const channel of this.traffic.working()) {
       channel.flight?.transaction?.cancel();
-      this.cancelTimer(channel);
+      cancelTimer(channel, this.options.sip.wheel);
       channel.state = 'idle';
     }
   }
@@ -132,7 +144,7 @@ export class Notifier {
       this.enqueue(channel);
     } else if (channel.state === 'backing-off' && channel.end) {
       // The last NOTIFY waits for nothing.
-      this.cancelTimer(channel);
+      cancelTimer(channel, this.options.sip.wheel);
       this.enqueue(channel);
     } else if (channel.state !== 'queued') {
       channel.again = true;
@@ -145,7 +157,7 @@ export class Notifier {
   }
 
   private send(channel: Channel): void {
-    if (this.parked || channel.state !== 'queued') return;
+    if (this.parked || channel.state !== 'queued' || !this.options.maySend()) return;
     const { resource } = channel;
     const subscription = channel.end?.subscription ?? channel.subscription;
     if (channel.cseq >= cseqCeiling(resource, subscription)) {
@@ -270,22 +282,10 @@ export class Notifier {
     follow({ kind: 'drop', key, failed });
   }
 
-  /** A subscription that ended without a last NOTIFY has nothing more to say. */
-  private silence({ key }: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void {
-    const ended = changes.filter((change) => change.kind === 'unsubscribe');
-    if (ended.length === 0) return;
-    const lasting = new Set<string>();
-    for (const notice of notices) if (notice.to === 'dialog' && notice.ends) lasting.add(notice.subscription.id);
-    for (const { subscription } of ended) {
-      const channel = lasting.has(subscription.id) ? undefined : this.traffic.find(key, subscription.id);
-      if (channel) this.finish(channel);
-    }
-  }
-
   private finish(channel: Channel): void {
     channel.flight?.transaction?.cancel();
     channel.flight = undefined;
-    this.cancelTimer(channel);
+    cancelTimer(channel, this.options.sip.wheel);
     this.traffic.remove(channel);
     this.rest(channel);
   }
@@ -294,10 +294,5 @@ export class Notifier {
     if (channel.state === 'idle') return;
     channel.state = 'idle';
     if (this.traffic.release(channel)) this.options.onQuiet(channel.resource.key);
-  }
-
-  private cancelTimer(channel: Channel): void {
-    if (channel.timer) this.options.sip.wheel.cancel(channel.timer);
-    channel.timer = undefined;
   }
 }

@@ -17,6 +17,8 @@ export interface NotifierOptions {
   permission(resource: Resource, watcher: string): Permission;
   /** Sees to it that what became of a NOTIFY is stored. */
   follow(up: Followup): void;
+  /** False while other nodes may take this one for dead, and tell its watchers. */
+  maySend(): boolean;
   /** Told when nothing is owed to a resource's watchers any more. */
   onQuiet(key: ResourceKey): void;
   /** Told of each outcome; `replyOf` makes of it what the script is told. */

@@ -8,8 +8,11 @@ export type Verdict =
   /** A fault that may pass: the same dialog is tried again after `afterMs`. */
   | { readonly kind: 'later'; readonly afterMs: number };
 
-/** RFC 6665 §4.2.2 by way of RFC 5057: answers that say that dialog or usage is no more. */
-const endingCodes = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604]);
+/**
+ * RFC 6665 §4.2.2 by way of RFC 5057: answers that say that dialog or usage is no more. 430 is another node's word that the
+ * watcher's connection has gone (RFC 5626 §5.3): whoever opens a new one subscribes anew.
+ */
+const endingCodes = new Set([404, 405, 410, 416, 430, 480, 481, 482, 483, 484, 485, 489, 501, 604]);
 
 const firstRetryMs = 5_000;
 const longestRetryMs = 300_000;

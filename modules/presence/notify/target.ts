@@ -11,19 +11,26 @@ import {
 } from '../../../core/api';
 import type { Subscription } from '../resource';
 
-/** Request-URI and Route header of a request inside the dialog (RFC 3261 §12.2.1.1, a strict router at the top included). */
-export function routesOf({ contact, routes }: Subscription): { requestUri: string; routes: string } {
-  if (routes === '') return { requestUri: contact, routes };
+/**
+ * Request-URI and Route header of a request inside the dialog (RFC 3261 §12.2.1.1, a strict router at the top included).
+ * `flow`: on the watcher's own connection the node that holds it is no part of the way.
+ */
+export function routesOf(
+  { contact, routes, flowRoute, source }: Subscription,
+  flow: Pick<Flow, 'key'>,
+): { requestUri: string; routes: string } {
+  const through = flowRoute === '' || flow.key === source ? [] : [flowRoute];
+  if (routes === '') return { requestUri: contact, routes: through.join() };
   const [first, ...others] = splitCommas(routes);
   const uri = parseNameAddr(first ?? '')?.uri ?? '';
-  if (parseUri(uri)?.params.has('lr')) return { requestUri: contact, routes };
-  return { requestUri: uri, routes: [...others, `<${contact}>`].join(', ') };
+  if (parseUri(uri)?.params.has('lr')) return { requestUri: contact, routes: [...through, routes].join(', ') };
+  return { requestUri: uri, routes: [...through, ...others, `<${contact}>`].join(', ') };
 }
 
 /**
- * The flow for a dialog's next NOTIFY. A watcher that came over a connection is notified on it while it lives. A watcher
- * that came by UDP without a proxy and names another host than the one it sends from (NAT, `.invalid`) is notified at its
- * source. Everybody else at the first route or the Contact (RFC 3261 §8.1.2, RFC 3263). Rejects when there is no way.
+ * The flow for a dialog's next NOTIFY. A watcher that came over a connection is notified on it while it lives; when another
+ * node holds it, through that node, which alone knows whether it lives. A watcher that came by UDP without a proxy and names
+ * another host than the one it sends from (NAT, `.invalid`) is notified at its source. Everybody else at the first route or the Contact (RFC 3261 §8.1.2, RFC 3263). Rejects when there is no way.
  */
 export function flowFor(subscription: Subscription, sip: SipServices): Flow | Promise<Flow> {
   const source = parseFlowKey(subscription.source);
@@ -45,8 +52,8 @@ export function flowFor(subscription: Subscription, sip: SipServices): Flow | Pr
   return toFirst(sip, sip.resolver.resolve(nextHop), local);
 }
 
-function nextHopOf({ contact, routes }: Subscription): SipUri | undefined {
-  const [first] = routes === '' ? [] : splitCommas(routes);
+function nextHopOf({ contact, routes, flowRoute }: Subscription): SipUri | undefined {
+  const [first] = flowRoute !== '' ? [flowRoute] : routes === '' ? [] : splitCommas(routes);
   return parseUri(first === undefined ? contact : (parseNameAddr(first)?.uri ?? ''));
 }
 

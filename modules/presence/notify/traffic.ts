@@ -27,6 +27,16 @@ export class Traffic {
     return this.busy;
   }
 
+  /** Resources with NOTIFYs under way. */
+  get busyKeys(): ResourceKey[] {
+    return [...this.lines.values()].filter(({ underWay }) => underWay > 0).map(({ resource }) => resource.key);
+  }
+
+  /** The channels of one resource. */
+  of(key: ResourceKey): Channel[] {
+    return [...(this.lines.get(key.id)?.channels.values() ?? [])];
+  }
+
   isBusy(key: ResourceKey): boolean {
     return (this.lines.get(key.id)?.underWay ?? 0) > 0;
   }

@@ -44,6 +44,8 @@ export interface SubscribeRequest {
   readonly fault: SipError | undefined;
   readonly contact: string;
   readonly routes: string;
+  /** The way to the watcher's connection from other nodes. */
+  readonly flowRoute: string;
   /** Record-Route lines for the answer (RFC 3261 §12.1.1). */
   readonly recordRoutes: string;
   readonly socket: string;
@@ -65,14 +67,22 @@ export interface SubscribeBounds extends ExpiresBounds {
   readonly subsRespond200: boolean;
 }
 
-/** Reads a SUBSCRIBE (RFC 6665 §4.2.1.1). `newTag` makes the To tag of a new dialog. Throws SipError. */
+/** What a new subscription gets from the server. */
+export interface Given {
+  /** The To tag of a new dialog. */
+  tag(): string;
+  /** The route by which other nodes reach the watcher's connection; '' when it has none or there are none. */
+  flowRoute(source: string): string;
+}
+
+/** Reads a SUBSCRIBE (RFC 6665 §4.2.1.1). Throws SipError. */
 export function readSubscribe(
   message: SipRequest,
   flow: Flow,
   watcherUri: string | undefined,
   packages: Packages,
   bounds: SubscribeBounds,
-  newTag: () => string,
+  given: Given,
 ): SubscribeRequest {
   const event = readEvent(message, packages);
   const { from, to, fromTag, toTag, callId } = message;
@@ -84,12 +94,13 @@ export function readSubscribe(
   const types = event.winfo ? [event.winfo.type] : event.package.notifyTypes;
   checkRoutes(message);
   const recordRoutes = message.headers('Record-Route');
+  const source = sourceOf(message, flow);
   return {
     key,
     inDialog,
     callId: fitting(callId, sizes.callId, 'Call-ID'),
     fromTag: unquoted(fromTag, sizes.tag, 'From Tag'),
-    toTag: inDialog ? unquoted(toTag, sizes.tag, 'To Tag') : newTag(),
+    toTag: inDialog ? unquoted(toTag, sizes.tag, 'To Tag') : given.tag(),
     cseq: message.cseq.number,
     winfo: event.winfo !== undefined,
     eventId: event.id === undefined ? undefined : unquoted(event.id, sizes.eventId, 'Event Id'),
@@ -99,7 +110,8 @@ export function readSubscribe(
     routes: detach(recordRoutes.join(', ')),
     recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
     socket: `${flow.protocol}:${hostPort(flow.local)}`,
-    source: sourceOf(message, flow),
+    source,
+    flowRoute: given.flowRoute(source),
     localUri: fitting(to.uri, sizes.uri, 'To'),
     remoteUri: fitting(from.uri, sizes.uri, 'From'),
     displayName: readDisplayName(from.display),

@@ -1,6 +1,7 @@
 // Owns the translation between records and rows: which column holds what, and which writes a change becomes.
 import { parseUri, type Row, type Value, type Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
+import { type Ending, readEnding } from '../ending';
 import type {
   AuthorisedWatcher,
   Publication,
@@ -16,13 +17,16 @@ import type { Schema } from './schema';
 /** Kamailio's numbers for a watcher's status. */
 const statusNumbers = { active: 1, pending: 2, terminated: 3, waiting: 4 } as const;
 
+/** In `active_watchers.flags` of an ended subscription. */
+const endedPending = 1;
+
 export function eventOf(key: ResourceKey, winfo: boolean): string {
   return winfo ? `${key.event}.winfo` : key.event;
 }
 
 /** The row of a resource as it becomes with version and note of `next`. */
 export function resourceRow({ key, fanouts, winfoFanouts, dueNoted }: Resource, next: Stored): Row {
-  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(dueNoted)];
+  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(dueNoted), next.notifier];
 }
 
 /** The columns of that row that are not stored like this already, beside the version. */
@@ -30,6 +34,7 @@ export function changedColumns(resource: Resource, next: Stored, changes: readon
   const columns = changes.some((change) => change.kind === 'fan-out' && !change.winfo) ? ['fanouts'] : [];
   if (changes.some((change) => change.kind === 'fan-out' && change.winfo)) columns.push('winfo_fanouts');
   if (next.owed !== resource.owed) columns.push('notify_pending');
+  if (next.notifier !== resource.notifier) columns.push('notifier');
   if (changes.some(({ kind }) => kind === 'due')) columns.push('due_time');
   return columns;
 }
@@ -41,19 +46,22 @@ export function readResourceRow(resource: Resource, row: Row): void {
   resource.winfoFanouts = Number(row[4]);
   resource.owed = Number(row[5]);
   resource.dueNoted = orNever(row[6]);
+  resource.notifier = Number(row[7]);
 }
 
-/** The writes of one change, in an order that a database may take them in. */
-export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChange): Write[] {
+/** The writes of one change, in an order that a database may take them in. `version`: the resource's with this change. */
+export function writesOf(schema: Schema, key: ResourceKey, change: ResourceChange, version: number): Write[] {
   switch (change.kind) {
     case 'publish':
       return [publicationWrite(schema, key, change.publication, change.replaces)];
     case 'unpublish':
       return [{ op: 'delete', table: schema.presentity, key: publicationKey(key, change.publication) }];
     case 'subscribe':
-      return [subscriptionWrite(schema, key, change.subscription, change.replaces)];
+      return [subscriptionWrite(schema, key, change.subscription, change.replaces, version)];
     case 'unsubscribe':
       return [{ op: 'delete', table: schema.activeWatchers, key: subscriptionKey(change.subscription) }];
+    case 'end':
+      return [endWrite(schema, change.subscription, change.reason, version)];
     case 'authorise':
       return [{ op: 'put', table: schema.watchers, row: watcherRow(key, change.watcher) }];
     case 'forget':
@@ -114,30 +122,41 @@ function subscriptionWrite(
   key: ResourceKey,
   subscription: Subscription,
   replaces: Subscription | undefined,
+  version: number,
 ): Write {
-  if (!replaces) return { op: 'put', table: schema.activeWatchers, row: subscriptionRow(key, subscription) };
+  const table = schema.activeWatchers;
+  if (!replaces) return { op: 'put', table, row: subscriptionRow(key, subscription, version) };
+  return { op: 'update', table, key: subscriptionKey(subscription), set: changing(subscription, version) };
+}
+
+/** The columns that change in the life of a subscription. */
+function changing(subscription: Subscription, version: number): Record<string, Value> {
   return {
-    op: 'update',
-    table: schema.activeWatchers,
-    key: subscriptionKey(subscription),
-    set: {
-      local_cseq: subscription.localCseq,
-      remote_cseq: subscription.remoteCseq,
-      contact: subscription.contact,
-      expires: subscription.expires,
-      status: statusNumbers[subscription.status],
-      reason: subscription.reason,
-      view: subscription.view,
-      version: subscription.version,
-      socket_info: subscription.socket,
-      fanouts: subscription.fanoutsAt,
-      source: subscription.source,
-      content_type: subscription.contentType,
-    },
+    local_cseq: subscription.localCseq,
+    remote_cseq: subscription.remoteCseq,
+    contact: subscription.contact,
+    expires: subscription.expires,
+    status: statusNumbers[subscription.status],
+    reason: subscription.reason,
+    view: subscription.view,
+    version: subscription.version,
+    socket_info: subscription.socket,
+    fanouts: subscription.fanoutsAt,
+    source: subscription.source,
+    flow_route: subscription.flowRoute,
+    content_type: subscription.contentType,
+    event_version: version,
   };
 }
 
-function subscriptionRow(key: ResourceKey, subscription: Subscription): Row {
+/** The row of a subscription that waits for its last NOTIFY; `flags` tells that it never became active. */
+function endWrite(schema: Schema, subscription: Subscription, reason: Ending, version: number): Write {
+  const flags = subscription.status === 'pending' ? endedPending : 0;
+  const set = { ...changing(subscription, version), status: statusNumbers.terminated, reason, flags };
+  return { op: 'update', table: schema.activeWatchers, key: subscriptionKey(subscription), set };
+}
+
+function subscriptionRow(key: ResourceKey, subscription: Subscription, version: number): Row {
   const [watcherUser, watcherDomain] = splitAddress(subscription.watcher);
   const [toUser, toDomain] = shown(subscription.localUri);
   const [fromUser, fromDomain] = shown(subscription.remoteUri);
@@ -177,10 +196,28 @@ function subscriptionRow(key: ResourceKey, subscription: Subscription): Row {
     subscription.contentType,
     subscription.subscribedAt,
     subscription.view,
+    version,
+    subscription.flowRoute,
   ];
 }
 
-export function readSubscriptionRow(row: Row): Subscription {
+/** A subscription as it is stored. */
+export interface StoredSubscription {
+  readonly subscription: Subscription;
+  /** Why it has ended, when its last NOTIFY has still to be sent. */
+  readonly ends: Ending | undefined;
+  /** The resource's version with its last own event. */
+  readonly version: number;
+}
+
+export function readSubscriptionRow(row: Row): StoredSubscription {
+  const ended = row[15] === statusNumbers.terminated;
+  const subscription = subscriptionOf(row, ended ? row[24] !== endedPending : row[15] === statusNumbers.active);
+  const ends = ended ? (readEnding(subscription.reason) ?? 'timeout') : undefined;
+  return { subscription, ends, version: Number(row[35]) };
+}
+
+function subscriptionOf(row: Row, active: boolean): Subscription {
   const text = (column: number) => String(row[column] ?? '');
   const number = (column: number) => Number(row[column] ?? 0);
   const callId = text(9);
@@ -198,7 +235,7 @@ export function readSubscriptionRow(row: Row): Subscription {
     contact: text(12),
     routes: text(13),
     expires: number(14),
-    status: row[15] === statusNumbers.active ? 'active' : 'pending',
+    status: active ? 'active' : 'pending',
     reason: text(16),
     version: number(17),
     socket: text(18),
@@ -213,6 +250,7 @@ export function readSubscriptionRow(row: Row): Subscription {
     contentType: text(32),
     subscribedAt: number(33),
     view: text(34),
+    flowRoute: text(36),
     watcher: joinAddress(text(1), text(2)),
   };
 }

@@ -8,6 +8,7 @@ export interface Schema {
   readonly watchers: Table;
   readonly resource: Table;
   readonly xcap: Table;
+  readonly node: Table;
 }
 
 export interface TableNames {
@@ -28,6 +29,7 @@ export function schemaOf(names: TableNames): Schema {
     watchers: watchersTable(names.watchersTable),
     resource: resourceTable,
     xcap: xcapTable,
+    node: nodeTable,
   };
 }
 
@@ -96,6 +98,8 @@ function activeWatchersTable(name: string): Table {
       text('content_type', sizes.contentType),
       integer('subscribed_time'),
       text('view', sizes.view),
+      integer('event_version'),
+      text('flow_route', sizes.uri),
     ],
     primaryKey: ['callid', 'to_tag', 'from_tag'],
     indexes: [{ name: `${name}_pres`, columns: ['presentity_uri', 'event'] }],
@@ -124,7 +128,7 @@ function watchersTable(name: string): Table {
 }
 
 /**
- * One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed, and a moment before which
+ * One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed and by whom, and a moment before which
  * nothing of it ends: the one index for that, where an index in each table would be written with every refresh.
  */
 const resourceTable: Table = {
@@ -138,12 +142,21 @@ const resourceTable: Table = {
     integer('winfo_fanouts'),
     integer('notify_pending'),
     { name: 'due_time', type: 'integer', nullable: true },
+    integer('notifier'),
   ],
   primaryKey: ['presentity_uri', 'event'],
   indexes: [
-    { name: 'presence_resource_pending', columns: ['notify_pending'] },
+    { name: 'presence_resource_pending', columns: ['notify_pending', 'notifier'] },
     { name: 'presence_resource_due', columns: ['due_time'] },
   ],
+};
+
+/** The nodes that serve from this database: `beat` rises while one lives. */
+const nodeTable: Table = {
+  name: 'presence_node',
+  version: 1,
+  columns: [{ name: 'node', type: 'integer' }, text('address', sizes.uri), integer('beat')],
+  primaryKey: ['node'],
 };
 
 const xcapTable: Table = {

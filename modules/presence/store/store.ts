@@ -32,6 +32,15 @@ export interface Ending {
   readonly complete: number;
 }
 
+/** A resource whose watchers may not have been told of the last change. */
+export interface Owing {
+  readonly key: ResourceKey;
+  /** Those too who may not know of the state. */
+  readonly all: boolean;
+  /** The node that was to tell them; 0: the only one there was. */
+  readonly notifier: number;
+}
+
 const selectsEach = 5;
 const presRules = 2;
 
@@ -42,8 +51,8 @@ export class Store {
   ) {}
 
   prepare(): Promise<void> {
-    const { presentity, activeWatchers, watchers, resource, xcap } = this.schema;
-    return this.database.prepare([presentity, activeWatchers, watchers, resource, xcap]);
+    const { presentity, activeWatchers, watchers, resource, xcap, node } = this.schema;
+    return this.database.prepare([presentity, activeWatchers, watchers, resource, xcap, node]);
   }
 
   /** Reads resources, all of the same moment, in one round trip. @throws DatabaseUnavailable */
@@ -57,7 +66,7 @@ export class Store {
         const publication = readPublicationRow(each);
         resource.publications.set(publication.etag, publication);
       }
-      for (const each of subscriptions ?? []) addSubscription(resource, readSubscriptionRow(each));
+      addSubscriptions(resource, subscriptions ?? []);
       for (const each of watchers ?? []) {
         const watcher = readWatcherRow(each);
         resource.watchers.set(watcher.watcher, watcher);
@@ -79,7 +88,7 @@ export class Store {
     also: readonly Write[] = [],
   ): Promise<Outcome> {
     const writes: Write[] = [...also];
-    for (const change of changes) writes.push(...writesOf(this.schema, resource.key, change));
+    for (const change of changes) writes.push(...writesOf(this.schema, resource.key, change, next.version));
     if (isEmpty(resource)) {
       writes.push({ op: 'delete', table: this.schema.resource, key: [resource.key.uri, resource.key.event] });
     }
@@ -101,7 +110,7 @@ export class Store {
           op: 'update',
           table: this.schema.resource,
           key: [key.uri, key.event],
-          set: { notify_pending: 0 },
+          set: { notify_pending: owed.nothing, notifier: 0 },
           where: { version },
         },
       ],
@@ -138,12 +147,23 @@ export class Store {
     return { records, complete: rows.length < limit ? until : (records.at(-1)?.at ?? until) };
   }
 
-  /** Resources whose watchers may not have been told of the last change; `all`: those too who may not know of the state. */
-  async owing(): Promise<{ readonly key: ResourceKey; readonly all: boolean }[]> {
+  /** Resources whose watchers may not have been told of the last change. @throws DatabaseUnavailable */
+  async owing(): Promise<readonly Owing[]> {
+    const columns = [...named, 'notify_pending', 'notifier'];
     const [rows = []] = await this.database.select([
-      { table: this.schema.resource, where: { notify_pending: { above: 0 } }, columns: [...named, 'notify_pending'] },
+      { table: this.schema.resource, where: { notify_pending: { above: 0 } }, columns },
     ]);
-    return rows.map((row) => ({ key: keyOf(row), all: row[2] === owed.ownEvents }));
+    return rows.map((row) => {
+      return { key: keyOf(row), all: row[2] === owed.ownEvents, notifier: Math.abs(Number(row[3])) };
+    });
+  }
+
+  /** Resources of which this node is to tell what others have changed, with their versions. @throws DatabaseUnavailable */
+  async handedTo(node: number): Promise<{ readonly key: ResourceKey; readonly version: number }[]> {
+    const where = { notify_pending: { in: [owed.state, owed.ownEvents] }, notifier: -node };
+    const columns = [...named, 'version'];
+    const [rows = []] = await this.database.select([{ table: this.schema.resource, where, columns }]);
+    return rows.map((row) => ({ key: keyOf(row), version: Number(row[2]) }));
   }
 
   private selects(key: ResourceKey): Select[] {
@@ -167,6 +187,20 @@ export class Store {
 
 /** Columns that name a resource. */
 const named = ['presentity_uri', 'event'];
+
+function addSubscriptions(resource: Resource, rows: readonly Row[]): void {
+  const versions = resource.notifier < 0 ? new Map<string, number>() : undefined;
+  for (const row of rows) {
+    const { subscription, ends, version } = readSubscriptionRow(row);
+    versions?.set(subscription.id, version);
+    if (ends === undefined) addSubscription(resource, subscription);
+    else {
+      resource.partings ??= new Map();
+      resource.partings.set(subscription.id, { subscription, reason: ends });
+    }
+  }
+  resource.eventVersions = versions;
+}
 
 function keyOf(row: Row): ResourceKey {
   return keyOfUri(String(row[0]), String(row[1]));

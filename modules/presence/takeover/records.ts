@@ -117,6 +117,7 @@ export function subscriptionOf(row: SourceRow, around: Circumstances): FoundSubs
     watcher,
     watcherId: around.token(),
     contact,
+    flowRoute: '',
     routes,
     localContact: contactOf(textOf(row, 'local_contact')),
     socket: textOf(row, 'socket_info'),

@@ -113,7 +113,9 @@ async function carryOut(
   tally: Tally,
 ): Promise<boolean> {
   if (notes.length > 0) {
-    const next = { version: nextVersion(resource, around.now * 1000), owed: resource.owed };
+    // A node of a cluster that tells the watchers just now looks again.
+    const notifier = resource.notifier === 0 ? 0 : -Math.abs(resource.notifier);
+    const next = { version: nextVersion(resource, around.now * 1000), owed: resource.owed, notifier };
     try {
       if ((await store.commit(resource, next, changes, notes)) === 'stale') return false;
       tally.taken += notes.length;

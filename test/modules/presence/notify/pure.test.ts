@@ -59,7 +59,7 @@ test('back-off doubles from 5 s to 5 minutes and no further', () => {
 test('a NOTIFY has the headers of its dialog, and is what a parser reads', () => {
   const each = subscription({ eventId: '42', routes: '<sip:p1;lr>, <sip:p2;lr>' });
   const bytes = notifyBytes(
-    frameOf(each, 'presence', 'Rollcall'),
+    frameOf(each, 'presence', 'Rollcall', { key: each.source }),
     'SIP/2.0/UDP h;branch=z9hG4bKn',
     7,
     subscriptionState(each, undefined, start),
@@ -78,13 +78,17 @@ test('a NOTIFY has the headers of its dialog, and is what a parser reads', () =>
   assert.equal(message.header('Max-Forwards'), '70');
   assert.equal(message.body.toString(), '<é/>');
   assert.equal(
-    frameOf({ ...each, winfo: true }, 'presence', '').headers.includes('Event: presence.winfo;id=42\r\n'),
+    frameOf({ ...each, winfo: true }, 'presence', '', { key: each.source }).headers.includes(
+      'Event: presence.winfo;id=42\r\n',
+    ),
     true,
   );
 });
 
 test('through a strict router its URI is the Request-URI, and the remote target ends the route', () => {
-  const { start: line, headers } = frameOf(subscription({ routes: '<sip:strict>,<sip:p2;lr>' }), 'presence', '');
+  const { start: line, headers } = frameOf(subscription({ routes: '<sip:strict>,<sip:p2;lr>' }), 'presence', '', {
+    key: '',
+  });
   assert.equal(line, 'NOTIFY sip:strict SIP/2.0\r\nVia: ');
   assert.ok(headers.includes('Route: <sip:p2;lr>, <sip:bob@127.0.0.1:5070>\r\n'));
 });

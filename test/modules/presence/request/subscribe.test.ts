@@ -22,11 +22,13 @@ interface How {
   bounds?: Partial<typeof bounds>;
 }
 
+const given = { tag: () => 'new', flowRoute: () => '' };
+
 function read(spec: SubscribeSpec, how: How = {}): SubscribeRequest {
   const parsed = parseMessage(Buffer.from(subscribeText(spec), 'latin1'));
   assert.ok(parsed.kind === 'request', JSON.stringify(parsed));
   const all = { ...bounds, ...how.bounds };
-  return readSubscribe(parsed.message, how.flow ?? udp, how.watcher, how.packages ?? packages, all, () => 'new');
+  return readSubscribe(parsed.message, how.flow ?? udp, how.watcher, how.packages ?? packages, all, given);
 }
 
 function faultOf(spec: SubscribeSpec, how: How = {}): string {
@@ -152,7 +154,7 @@ test('a display name is text, cut to its column between characters', () => {
     const text = subscribeText({}).replace('From: <', `From: "${display}" <`);
     const parsed = parseMessage(Buffer.from(text, 'latin1'));
     assert.ok(parsed.kind === 'request');
-    return readSubscribe(parsed.message, udp, undefined, packages, bounds, () => 'new').displayName;
+    return readSubscribe(parsed.message, udp, undefined, packages, bounds, given).displayName;
   };
   assert.equal(readDisplay('Bob'), 'Bob');
   assert.equal(readDisplay(Buffer.from('Zoë 🎈').toString('latin1')), 'Zoë 🎈');

@@ -24,7 +24,7 @@ let version = 0;
 /** Makes the changes in memory and stores them, as the door does. */
 async function commit(store: Store, of: Resource, changes: ResourceChange[], owing = 0) {
   applyChanges(of, changes);
-  const next = { version: ++version, owed: owing };
+  const next = { version: ++version, owed: owing, notifier: 0 };
   const outcome = await store.commit(of, next, changes);
   if (outcome === 'committed') Object.assign(of, isEmpty(of) ? { version: 0, owed: 0 } : next);
   return outcome;

@@ -68,7 +68,7 @@ export class Importing {
     const resource = await this.loaded();
     const changes = [change(resource)];
     applyChanges(resource, changes);
-    const next = { version: nextVersion(resource, now * 1000), owed: 0 };
+    const next = { version: nextVersion(resource, now * 1000), owed: 0, notifier: 0 };
     assert.equal(await this.#store.commit(resource, next, changes), 'committed');
   }
 

@@ -1,0 +1,112 @@
+// Owns this server's part in a cluster: whether it is in one, its beat, what it takes up, and its silence when it is cut off.
+import type { Database, Logger, Random, SipServices } from '../../../core/api';
+import { FlowRoutes } from '../flow/routes';
+import type { Handover } from '../handover';
+import type { Notifier } from '../notify/notifier';
+import type { Settings } from '../presence';
+import { owed, type Resource } from '../resource';
+import type { Schema } from '../store/schema';
+import type { Store } from '../store/store';
+import { CatchUp } from './catch-up';
+import { Duties } from './duty';
+import { Members } from './members';
+
+interface ClusterOptions {
+  readonly settings: Settings;
+  readonly database: Database;
+  readonly schema: Schema;
+  readonly store: Store;
+  readonly notifier: Notifier;
+  readonly sip: SipServices;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export class Cluster {
+  /** Undefined: this is the only node. */
+  readonly members: Members | undefined;
+  /** The ways to one another's connections. */
+  readonly flowRoutes: FlowRoutes | undefined;
+  readonly duties: Duties;
+  readonly catchUp: CatchUp;
+  /** The others may take this node for dead: it sends nothing in dialogs that they could send in. */
+  private cutOff: boolean;
+
+  constructor(
+    private readonly options: ClusterOptions,
+    handover: Handover | undefined,
+  ) {
+    const { settings, database, schema, store, sip, random, log } = options;
+    const { clusterSecret, clusterAddress, clusterTimeout } = settings;
+    if (clusterSecret !== undefined && clusterAddress !== undefined) {
+      this.flowRoutes = new FlowRoutes(clusterSecret, clusterAddress);
+      this.members = new Members({
+        database,
+        table: schema.node,
+        address: clusterAddress,
+        timeout: () => clusterTimeout * 1000,
+        now: () => sip.wheel.now(),
+        newId: () => Number.parseInt(random.token().slice(-idDigits), 32) + 1,
+        state: handover?.members,
+      });
+    }
+    this.duties = new Duties(this.members, handover?.duties);
+    this.catchUp = new CatchUp({ store, duties: this.duties, log });
+    this.cutOff = this.members !== undefined && !this.members.isSure;
+  }
+
+  /** NOTIFYs may leave, or wait for the first beat. */
+  start(): void {
+    if (this.cutOff) this.options.notifier.pause();
+    else this.options.notifier.resume();
+  }
+
+  /** To be called a few times a second. */
+  tick(): void {
+    const { members, options } = this;
+    if (!members) return;
+    if (!this.cutOff && !members.isSure) {
+      this.cutOff = true;
+      options.notifier.pause();
+      options.log.warn('this node is cut off from the database: its NOTIFYs wait, others may send them');
+    }
+    if (this.cutOff) return;
+    this.catchUp.poll(members).catch((error: unknown) => {
+      options.log.debug({ err: error }, 'what other nodes have handed over cannot be read');
+    });
+  }
+
+  /** @returns whether a node has died. @throws DatabaseUnavailable */
+  async beat(): Promise<boolean> {
+    const { members, options } = this;
+    if (!members) return false;
+    const dead = await members.tick();
+    if (this.cutOff) await this.comeBack();
+    if (dead.length === 0) return false;
+    options.log.warn({ nodes: dead }, 'nodes have ended or are cut off: what they owed is taken up');
+    await this.catchUp.search(members);
+    return true;
+  }
+
+  /** A resource was read. When this node does not tell its watchers any more, it must not go on as if it did. */
+  onRead({ key, owed: owing, notifier }: Resource): void {
+    if (!this.members || !this.options.notifier.isBusy(key)) return;
+    if (owing === owed.nothing || Math.abs(notifier) !== this.members.id) this.options.notifier.abandon(key);
+  }
+
+  async leave(): Promise<void> {
+    await this.members?.leave().catch((error: unknown) => {
+      this.options.log.warn({ err: error }, 'the other nodes could not be told that this one ends');
+    });
+  }
+
+  /** What was going on is looked at anew before it goes on: others may have taken it up. */
+  private async comeBack(): Promise<void> {
+    for (const key of this.options.notifier.busy) if (!(await this.catchUp.visit(key))) return;
+    this.cutOff = false;
+    this.options.notifier.resume();
+  }
+}
+
+/** Digits of base 32 in the number of a node: 40 bits. */
+const idDigits = 8;
