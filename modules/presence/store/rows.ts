@@ -1,28 +1,9 @@
 // Owns the translation between records and rows: which column holds what, and which writes a change becomes.
-import { parseUri, type Row, type Value, type Write } from '../../../core/api';
+import type { Row, Value, Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
-import { type Ending, readEnding } from '../ending';
-import type {
-  AuthorisedWatcher,
-  Publication,
-  Resource,
-  ResourceKey,
-  RulesDocument,
-  Stored,
-  Subscription,
-} from '../resource';
-import { sizes } from '../sizes';
+import type { AuthorisedWatcher, Publication, Resource, ResourceKey, RulesDocument, Stored } from '../resource';
+import { endWrite, joinAddress, splitAddress, statusNumbers, subscriptionKey, subscriptionWrite } from './dialogs';
 import type { Schema } from './schema';
-
-/** Kamailio's numbers for a watcher's status. */
-const statusNumbers = { active: 1, pending: 2, terminated: 3, waiting: 4 } as const;
-
-/** In `active_watchers.flags` of an ended subscription. */
-const endedPending = 1;
-
-export function eventOf(key: ResourceKey, winfo: boolean): string {
-  return winfo ? `${key.event}.winfo` : key.event;
-}
 
 /** The row of a resource as it becomes with version and note of `next`. */
 export function resourceRow({ key, fanouts, winfoFanouts, dueNoted }: Resource, next: Stored): Row {
@@ -113,148 +94,6 @@ export function readPublicationRow(row: Row): Publication {
   };
 }
 
-function subscriptionKey({ callId, toTag, fromTag }: Subscription): Row {
-  return [callId, toTag, fromTag];
-}
-
-function subscriptionWrite(
-  schema: Schema,
-  key: ResourceKey,
-  subscription: Subscription,
-  replaces: Subscription | undefined,
-  version: number,
-): Write {
-  const table = schema.activeWatchers;
-  if (!replaces) return { op: 'put', table, row: subscriptionRow(key, subscription, version) };
-  return { op: 'update', table, key: subscriptionKey(subscription), set: changing(subscription, version) };
-}
-
-/** The columns that change in the life of a subscription. */
-function changing(subscription: Subscription, version: number): Record<string, Value> {
-  return {
-    local_cseq: subscription.localCseq,
-    remote_cseq: subscription.remoteCseq,
-    contact: subscription.contact,
-    expires: subscription.expires,
-    status: statusNumbers[subscription.status],
-    reason: subscription.reason,
-    view: subscription.view,
-    version: subscription.version,
-    socket_info: subscription.socket,
-    fanouts: subscription.fanoutsAt,
-    source: subscription.source,
-    flow_route: subscription.flowRoute,
-    content_type: subscription.contentType,
-    event_version: version,
-  };
-}
-
-/** The row of a subscription that waits for its last NOTIFY; `flags` tells that it never became active. */
-function endWrite(schema: Schema, subscription: Subscription, reason: Ending, version: number): Write {
-  const flags = subscription.status === 'pending' ? endedPending : 0;
-  const set = { ...changing(subscription, version), status: statusNumbers.terminated, reason, flags };
-  return { op: 'update', table: schema.activeWatchers, key: subscriptionKey(subscription), set };
-}
-
-function subscriptionRow(key: ResourceKey, subscription: Subscription, version: number): Row {
-  const [watcherUser, watcherDomain] = splitAddress(subscription.watcher);
-  const [toUser, toDomain] = shown(subscription.localUri);
-  const [fromUser, fromDomain] = shown(subscription.remoteUri);
-  return [
-    key.uri,
-    watcherUser,
-    watcherDomain,
-    toUser,
-    toDomain,
-    eventOf(key, subscription.winfo),
-    subscription.eventId ?? null,
-    subscription.toTag,
-    subscription.fromTag,
-    subscription.callId,
-    subscription.localCseq,
-    subscription.remoteCseq,
-    subscription.contact,
-    subscription.routes,
-    subscription.expires,
-    statusNumbers[subscription.status],
-    subscription.reason,
-    subscription.version,
-    subscription.socket,
-    subscription.localContact,
-    fromUser,
-    fromDomain,
-    -1,
-    -1,
-    0,
-    subscription.userAgent,
-    subscription.fanoutsAt,
-    subscription.localUri,
-    subscription.remoteUri,
-    subscription.displayName,
-    subscription.watcherId,
-    subscription.source,
-    subscription.contentType,
-    subscription.subscribedAt,
-    subscription.view,
-    version,
-    subscription.flowRoute,
-  ];
-}
-
-/** A subscription as it is stored. */
-export interface StoredSubscription {
-  readonly subscription: Subscription;
-  /** Why it has ended, when its last NOTIFY has still to be sent. */
-  readonly ends: Ending | undefined;
-  /** The resource's version with its last own event. */
-  readonly version: number;
-}
-
-export function readSubscriptionRow(row: Row): StoredSubscription {
-  const ended = row[15] === statusNumbers.terminated;
-  const subscription = subscriptionOf(row, ended ? row[24] !== endedPending : row[15] === statusNumbers.active);
-  const ends = ended ? (readEnding(subscription.reason) ?? 'timeout') : undefined;
-  return { subscription, ends, version: Number(row[35]) };
-}
-
-function subscriptionOf(row: Row, active: boolean): Subscription {
-  const text = (column: number) => String(row[column] ?? '');
-  const number = (column: number) => Number(row[column] ?? 0);
-  const callId = text(9);
-  const toTag = text(7);
-  const fromTag = text(8);
-  return {
-    id: `${callId} ${toTag} ${fromTag}`,
-    callId,
-    toTag,
-    fromTag,
-    winfo: text(5).endsWith('.winfo'),
-    eventId: row[6] === null ? undefined : text(6),
-    localCseq: number(10),
-    remoteCseq: number(11),
-    contact: text(12),
-    routes: text(13),
-    expires: number(14),
-    status: active ? 'active' : 'pending',
-    reason: text(16),
-    version: number(17),
-    socket: text(18),
-    localContact: text(19),
-    userAgent: text(25),
-    fanoutsAt: number(26),
-    localUri: text(27),
-    remoteUri: text(28),
-    displayName: text(29),
-    watcherId: text(30),
-    source: text(31),
-    contentType: text(32),
-    subscribedAt: number(33),
-    view: text(34),
-    flowRoute: text(36),
-    watcher: joinAddress(text(1), text(2)),
-  };
-}
-
 function watcherKey(key: ResourceKey, watcher: string): Row {
   const [user, domain] = splitAddress(watcher);
   return [key.uri, user, domain, key.event];
@@ -277,25 +116,6 @@ export function readWatcherRow(row: Row): AuthorisedWatcher {
     watcherId: String(row[8] ?? ''),
     displayName: String(row[9] ?? ''),
   };
-}
-
-/** User and host of a SIP address, in two columns; any other URI stays whole in the first. `joinAddress` undoes it. */
-function splitAddress(uri: string): [string, string] {
-  if (!uri.startsWith('sip:')) return [uri, ''];
-  const at = uri.indexOf('@');
-  return at < 0 ? ['', uri.slice('sip:'.length)] : [uri.slice('sip:'.length, at), uri.slice(at + 1)];
-}
-
-function joinAddress(user: string, domain: string): string {
-  if (domain === '') return user;
-  return user === '' ? `sip:${domain}` : `sip:${user}@${domain}`;
-}
-
-/** User and host of a URI as written, for columns that only people read: as much as there is room for. */
-function shown(uri: string): [string, string] {
-  const parsed = parseUri(uri);
-  if (!parsed || parsed.host === '') return [uri.slice(0, sizes.user), ''];
-  return [parsed.user.slice(0, sizes.user), parsed.host.slice(0, sizes.domain)];
 }
 
 /** A blob as the driver gives it. */

@@ -12,13 +12,12 @@ import {
   type ResourceKey,
   type Stored,
 } from '../resource';
+import { eventOf, readSubscriptionRow } from './dialogs';
 import {
   changedColumns,
-  eventOf,
   readPublicationRow,
   readResourceRow,
   readRulesRows,
-  readSubscriptionRow,
   readWatcherRow,
   resourceRow,
   writesOf,

@@ -8,7 +8,7 @@ import type { Row, Table } from '../../../core/db/table';
 export class FlakyDatabase implements Database {
   readonly url = 'memory';
   /** What becomes of the next commits with a guard: undefined is the database's own word. */
-  readonly outcomes: ('stale' | 'away' | undefined)[] = [];
+  readonly outcomes: ('stale' | 'away' | 'lost' | undefined)[] = [];
   /** Nothing can be read or stored. */
   away = false;
   /** Guarded commits so far. */
@@ -35,6 +35,9 @@ export class FlakyDatabase implements Database {
     const outcome = change.guard ? this.outcomes.shift() : undefined;
     if (this.away || outcome === 'away') return Promise.reject(new DatabaseUnavailable('away', 3));
     if (outcome === 'stale') return Promise.resolve('stale');
+    // Stored, but the answer does not come back.
+    if (outcome === 'lost')
+      return this.inner.commit(change).then(() => Promise.reject(new DatabaseUnavailable('lost', 1)));
     return this.inner.commit(change);
   }
 

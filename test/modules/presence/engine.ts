@@ -71,6 +71,8 @@ export interface EngineSpec {
   /** Where NOTIFYs go; undefined is no way there. Default: a flow for every source. */
   findFlow?: (key: string) => Flow | undefined;
   flowTo?: () => Flow | Promise<Flow>;
+  /** Told of each NOTIFY as it is sent, before it is answered. */
+  onSent?: (notify: SentNotify) => void;
 }
 
 /** What was answered to a request. */
@@ -225,7 +227,10 @@ export class Engine {
         const sent = new SentNotify(options.render('SIP/2.0/UDP h;branch=z9hG4bKn'), options.flow, (outcome) =>
           options.onFinal(outcome),
         );
-        if (!this.dead) this.sent.push(sent);
+        if (!this.dead) {
+          this.sent.push(sent);
+          this.spec.onSent?.(sent);
+        }
         return sent;
       },
     };
