@@ -36,15 +36,14 @@ export class World {
   publications: { etag: string; expires: number }[] = [];
   dialogs: Dialog[] = [];
   /** What a request that was answered 503 may have done all the same. */
-  uncertain = false;
-  readonly last = new Map<string, SentNotify>();
+  private uncertain = false;
+  private readonly last = new Map<string, SentNotify>();
   readonly versions = new Map<string, number>();
   readonly faults: string[] = [];
   private readonly history: string[] = [];
   private serial = 0;
 
-  /** Unix seconds. */
-  get now(): number {
+  private get now(): number {
     return this.clock.now() / 1000;
   }
 
@@ -293,7 +292,7 @@ export class World {
     assert.deepEqual(await this.node(0).presence.store.owing(), [], this.history.join('\n'));
     assert.ok(!stored.partings?.size);
     for (const { presence, log } of this.engines) {
-      assert.equal(presence.notifier.underWay, 0);
+      assert.ok(presence.notifier.underWay === 0);
       assert.ok(!log.some(({ level }) => level === 'error'), this.history.join('\n'));
     }
     for (const engine of this.engines) engine.kill();
