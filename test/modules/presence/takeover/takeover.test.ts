@@ -40,6 +40,7 @@ test('a dialog of Kamailio’s goes on where it was, with a CSeq far above', asy
     remoteCseq: 2,
     contact: 'sip:bob@192.0.2.7:5070',
     routes: '<sip:192.0.2.9;lr>, <sip:192.0.2.8;lr>',
+    flowRoute: '',
     expires: now + 900,
     status: 'active',
     reason: '',
