@@ -25,8 +25,18 @@ test('the first line of each source file says in a sentence what the file owns',
   );
 });
 
+const native = filesBelow('core', /\.[ch]$/);
+
+test('the first line of each native source file says the same in the comment of C', () => {
+  assert.ok(native.length > 0);
+  assert.deepEqual(
+    native.filter((file) => !/^\/\* \S.{15,160}\. \*\/$/.test(firstLine(file))),
+    [],
+  );
+});
+
 test(`no source file is longer than ${maxLines} lines`, () => {
-  const lengths = code.map((file) => ({ file, lines: source(file).split('\n').length - 1 }));
+  const lengths = [...code, ...native].map((file) => ({ file, lines: source(file).split('\n').length - 1 }));
   const wrong = lengths.filter(({ lines }) => lines > maxLines);
   assert.deepEqual(
     wrong.map(({ file, lines }) => `${file}: ${lines} lines`),
