@@ -63,6 +63,7 @@ export {
   parseNameAddrs,
   parseVia,
   splitCommas,
+  uriOf,
 } from './sip/headers';
 export type { SipRequest, SipResponse } from './sip/message';
 export type { ReplyOptions } from './sip/reply';

@@ -35,12 +35,10 @@ export class SmallMap<V> {
     }
     const place = this.names.indexOf(key);
     if (place !== -1) this.things[place] = value;
-    else if (this.names.length === 0) {
-      this.names = [key];
-      this.things = [value];
-    } else if (this.names.length < few) {
-      this.names.push(key);
-      this.things.push(value);
+    else if (this.names.length < few) {
+      // Lists of just the right length: `push` would make room for sixteen more.
+      this.names = [...this.names, key];
+      this.things = [...this.things, value];
     } else {
       this.many = new BriefMap();
       for (const [i, known] of this.names.entries()) this.many.set(known, this.things[i] as V);

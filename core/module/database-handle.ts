@@ -40,7 +40,8 @@ export class DatabaseHandle implements Database {
     return this.#gate.pass(() => this.#current.select(queries));
   }
 
-  async commit(change: Change): Promise<Outcome> {
+  /** Not async: there is one for every change, and each promise between costs. */
+  commit(change: Change): Promise<Outcome> {
     return this.#gate.pass(() => this.#current.commit(change));
   }
 

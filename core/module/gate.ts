@@ -16,6 +16,8 @@ export class Gate {
    * Makes the call: at once when the gate is open, else when it opens, in the order of coming. The call is inside until the
    * promise it returns is settled.
    */
+  pass<T>(call: () => Promise<T>): Promise<T>;
+  pass<T>(call: () => PromiseLike<T> | T): PromiseLike<T> | T;
   pass<T>(call: () => PromiseLike<T> | T): PromiseLike<T> | T {
     if (this.#closed) {
       return new Promise<T>((resolve) => this.#waiting.push(() => resolve(new Promise((run) => run(this.pass(call))))));

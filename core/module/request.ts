@@ -3,6 +3,12 @@ import type { SipRequest, SipResponse } from '../sip/message';
 import type { ReplyOptions } from '../sip/reply';
 import type { Flow } from '../sip/transport/flow';
 
+/** Values that a script and modules leave for each other at a request. */
+export interface Avps {
+  get(id: string): string | number | undefined;
+  set(id: string, value: string | number): void;
+}
+
 /** A request that the routing script is working on; what a function whose first argument is a request gets. */
 export interface RoutedRequest {
   /** The message as it stands: what the script edited is what modules see. */
@@ -10,7 +16,7 @@ export interface RoutedRequest {
   /** The way it came, and the way its answer goes. */
   readonly flow: Flow;
   /** The request's AVPs by `String(id)`. */
-  readonly avps: Map<string, string | number>;
+  readonly avps: Avps;
   readonly answered: boolean;
   /** Raw header lines, each ending in CRLF, that `reply` adds to the answer. */
   replyHeaders: string;

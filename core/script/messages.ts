@@ -3,12 +3,14 @@ import { RollcallError } from '../base/errors';
 import { decodeUtf8 } from '../sip/text';
 import { type Plain, replyFields, requestFields } from './fields';
 import type { Outside } from './inside/border';
+import type { Tray } from './inside/tray';
 import type { Run } from './run';
 
 /** The server's side of the border, as far as it is needed here. */
 interface Counter {
   take(): Plain | undefined;
-  layOut(...values: (Plain | undefined)[]): void;
+  /** For what the sandbox is to take. */
+  tray(): Tray;
   /** Takes the number of a run. */
   takeRun(): Run | undefined;
   /** Lays the error out for the sandbox to throw. */
@@ -41,7 +43,9 @@ export function messageDesk(counter: Counter): Pick<Outside, 'field' | 'header' 
     headers() {
       const message = takeRun()?.part(take())?.message;
       const values = message?.headers(String(take())) ?? [];
-      counter.layOut(...values.map(decodeUtf8));
+      const tray = counter.tray();
+      tray.clear();
+      for (const value of values) tray.add(decodeUtf8(value));
       return values.length;
     },
     avp() {

@@ -2,7 +2,8 @@
 import { createHmac } from 'node:crypto';
 import type { Logger } from '../base/logger';
 import type { Random } from '../base/random';
-import type { RoutedRequest } from '../module/request';
+import { SmallMap } from '../base/small-map';
+import type { Avps, RoutedRequest } from '../module/request';
 import type { SipRequest } from '../sip/message';
 import { buildReply, type ReplyOptions } from '../sip/reply';
 import type { ServerTransaction } from '../sip/transaction/layer';
@@ -23,10 +24,10 @@ export interface Whereabouts {
 
 /** A request with the server transaction that will answer it. */
 export class TransactionRequest implements RoutedRequest {
-  readonly avps = new Map<string, string | number>();
   replyHeaders = '';
   readonly #transaction: ServerTransaction;
   readonly #kit: ReplyKit;
+  #avps: Avps | undefined;
   #answered = false;
   #toTag: string | undefined;
   #whereabouts: Whereabouts | undefined;
@@ -35,6 +36,11 @@ export class TransactionRequest implements RoutedRequest {
   constructor(transaction: ServerTransaction, kit: ReplyKit) {
     this.#transaction = transaction;
     this.#kit = kit;
+  }
+
+  get avps(): Avps {
+    this.#avps ??= new SmallMap<string | number>();
+    return this.#avps;
   }
 
   get message(): SipRequest {
@@ -62,12 +68,13 @@ export class TransactionRequest implements RoutedRequest {
       this.#kit.log.error({ callId: this.message.header('Call-ID') }, text);
       return false;
     }
-    const { stateless = false, ...given } = options;
-    const reply: ReplyOptions = { ...given };
-    if (this.replyHeaders !== '') reply.headers = this.replyHeaders + (given.headers ?? '');
+    const stateless = options.stateless === true;
+    const headers = this.replyHeaders + (options.headers ?? '');
     // RFC 3261 §8.2.6.2: every answer but a 100 has a To tag, and all answers to one request the same one.
-    if (status > 100) reply.toTag = this.#toTag = given.toTag ?? this.#toTag ?? this.#makeToTag(stateless);
+    if (status > 100) this.#toTag = options.toTag ?? this.#toTag ?? this.#makeToTag(stateless);
     if (status >= 200) this.#answered = true;
+    const { contentType, body } = options;
+    const reply = { headers, toTag: this.#toTag, contentType, body };
     this.#transaction.respond(buildReply(this.message, status, reason, reply), status, !stateless);
     return true;
   }

@@ -78,8 +78,8 @@ export class ScriptRunner {
   /** Routes a request. Whatever the script does, the request is answered. */
   run(transaction: ServerTransaction): void {
     const routed = new TransactionRequest(transaction, this.#kit);
-    const request = { message: transaction.request, flow: transaction.flow };
-    this.#script.runRequest({ title: 'request_route', routed, request }, request.message.method, this.#start());
+    const subject = { title: 'request_route', routed, request: routed };
+    this.#script.runRequest(subject, transaction.request.method, this.#start());
   }
 
   /** Whether `reply_route` is there, so that who has a reply need not look for its request. */

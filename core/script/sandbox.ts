@@ -6,6 +6,7 @@ import type { CompiledFiles } from './compile';
 import type { Outline } from './facade';
 import type { Plain } from './fields';
 import type { Inside, Outside } from './inside/border';
+import { Tray } from './inside/tray';
 import type { createInside } from './inside/world';
 
 /** How long the top level of a script may take to run, in ms. Functions called later are bounded by their loop turns. */
@@ -27,14 +28,14 @@ export class Sandbox {
   readonly #vm = new VM({ eval: false, wasm: false });
   readonly #main: string;
   readonly #inside: Inside;
-  #out: (Plain | undefined)[] = [];
-  #laidOut = 0;
+  /** What is laid out for the sandbox to take. */
+  readonly tray = new Tray();
 
   /** The functions of `outside` are called from the sandbox; `next` is the sandbox's own. */
   constructor(compiled: CompiledFiles, outline: Outline, outside: Omit<Outside, 'next'>) {
     this.#main = compiled.main;
     const create: typeof createInside = this.#vm.run(insideSource());
-    const inside = create({ ...outside, next: () => this.#out[this.#laidOut++] });
+    const inside = create({ ...outside, next: () => this.tray.take() });
     // Each look at a property of an object of the sandbox crosses the border: once is enough.
     this.#inside = {
       take: inside.take,
@@ -49,7 +50,7 @@ export class Sandbox {
       forget: inside.forget,
       position: inside.position,
     };
-    this.layOut(JSON.stringify(outline));
+    this.tray.layOut(JSON.stringify(outline));
     this.#inside.open();
     for (const file of compiled.files.values()) {
       const body = this.#vm.run(wrapper(file.code), file.name);
@@ -61,16 +62,10 @@ export class Sandbox {
   /** The next value that the sandbox has laid out. */
   readonly take: () => Plain | undefined;
 
-  /** Lays values out for the sandbox to take. Whatever was not taken before is gone. */
-  layOut(...values: (Plain | undefined)[]): void {
-    this.#out = values;
-    this.#laidOut = 0;
-  }
-
   /** Runs the top level of the script. */
   load(): Loaded {
     let error: string | undefined;
-    this.layOut(this.#main);
+    this.tray.layOut(this.#main);
     this.#vm.setGlobal('__rollcall_load', this.#inside.load);
     this.#vm.timeout = loadTimeout;
     try {
@@ -85,40 +80,42 @@ export class Sandbox {
   }
 
   request(run: number, method: string): void {
-    this.layOut(run, method);
+    this.tray.layOut(run, method);
     this.#inside.request();
   }
 
   reply(run: number, status: number): void {
-    this.layOut(run, status);
+    this.tray.layOut(run, status);
     this.#inside.reply();
   }
 
   event(run: number, name: string, fields: object, hasRequest: boolean, hasResponse: boolean): void {
-    this.layOut(run, name, JSON.stringify(fields), hasRequest, hasResponse);
+    this.tray.layOut(run, name, JSON.stringify(fields));
+    this.tray.add(hasRequest);
+    this.tray.add(hasResponse);
     this.#inside.event();
   }
 
   /** Hands a result to what waits for it. */
   settle(number: number, result: Plain): void {
-    this.layOut(number, result);
+    this.tray.layOut(number, result);
     this.#inside.settle();
   }
 
   /** Fails what waits. */
   reject(number: number, message: string): void {
-    this.layOut(-number, message);
+    this.tray.layOut(-number, message);
     this.#inside.settle();
   }
 
   forget(run: number): void {
-    this.layOut(run);
+    this.tray.layOut(run);
     this.#inside.forget();
   }
 
   /** Where a run is now: a number of the script's positions. */
   position(run: number): number {
-    this.layOut(run);
+    this.tray.layOut(run);
     return this.#inside.position();
   }
 }
@@ -127,7 +124,7 @@ let insideText: string | undefined;
 
 /**
  * An expression that gives `createInside`: the compiled text of the files of `inside/`, and a `require` for them. They lie
- * beside the compiled text of this file, and are read and never required, because they belong to the other side.
+ * beside the compiled text of this file, and are read because they belong to the other side; only the tray is used on this one too.
  */
 function insideSource(): string {
   if (insideText !== undefined) return insideText;

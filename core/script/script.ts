@@ -9,6 +9,7 @@ import { decodeUtf8, encodeUtf8 } from '../sip/text';
 import type { CompiledFiles } from './compile';
 import { type FunctionOutline, type FunctionTable, outline } from './facade';
 import type { Plain } from './fields';
+import { argumentStep } from './inside/border';
 import { messageDesk } from './messages';
 import type { Whereabouts } from './routed-request';
 import { Run, type RunSubject } from './run';
@@ -37,7 +38,7 @@ export class Script implements Whereabouts {
     this.#sandbox = new Sandbox(compiled, told, {
       ...messageDesk({
         take: () => this.#sandbox.take(),
-        layOut: (...values) => this.#sandbox.layOut(...values),
+        tray: () => this.#sandbox.tray,
         takeRun: () => this.#takeRun(),
         fail: (error, run) => this.#fail(error, run),
       }),
@@ -148,7 +149,7 @@ export class Script implements Whereabouts {
   #fail(error: unknown, run?: Run): undefined {
     const broken = error instanceof SipError;
     if (broken && run !== undefined) run.fault = error;
-    this.#sandbox.layOut(broken, error instanceof Error ? error.message : String(error));
+    this.#sandbox.tray.layOut(broken, error instanceof Error ? error.message : String(error));
     return undefined;
   }
 
@@ -159,7 +160,9 @@ export class Script implements Whereabouts {
 
   #invoke(): Plain | undefined {
     const { take } = this.#sandbox;
-    const call = Number(take());
+    const word = Number(take());
+    let left = word % argumentStep;
+    const call = Math.floor(word / argumentStep);
     const run = this.#runs.get(Math.floor(call / this.#outlines.length));
     const declared = this.#outlines[call % this.#outlines.length];
     if (declared === undefined) return this.#fail(new RollcallError('there is no such function'));
@@ -170,16 +173,13 @@ export class Script implements Whereabouts {
     const called = this.#functions.get(declared.module)?.[declared.name];
     if (called === undefined)
       return this.#fail(new RollcallError(`${declared.name}: the module is not there any more`));
-    const given: unknown[] = [];
-    for (const arg of declared.args) {
-      if (arg.type === 'request') {
-        given.push(run?.subject.routed);
-        continue;
-      }
-      const value = take();
+    const given = declared.args.map((arg) => {
+      if (arg.type === 'request') return run?.subject.routed;
+      // What crosses costs: arguments that were left out at the end are not asked for.
+      const value = left-- > 0 ? take() : undefined;
       // Modules work on header text, one character a byte.
-      given.push(typeof value === 'string' ? encodeUtf8(value) : value);
-    }
+      return typeof value === 'string' ? encodeUtf8(value) : value;
+    });
     try {
       const result = called.call(...given);
       if (!isPromise(result)) {

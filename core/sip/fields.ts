@@ -70,9 +70,19 @@ export abstract class SipMessage {
 
   /** The value of every line of a header, in order, not split at commas. */
   headers(name: string): string[] {
-    const values: string[] = [];
-    for (let k = this.find(name, 0); k !== -1; k = this.find(name, k + 1)) values.push(this.lines.value(k));
-    return values;
+    let k = this.find(name, 0);
+    if (k === -1) return [];
+    const values = [this.lines.value(k)];
+    while (true) {
+      k = this.find(name, k + 1);
+      if (k === -1) return values;
+      values.push(this.lines.value(k));
+    }
+  }
+
+  /** Whether a known header (the common ones) stands on more than one line. */
+  isRepeated(name: string): boolean {
+    return this.lines.repeatedOf(1 << numberOfName(name)) !== 0;
   }
 
   private find(name: string, from: number): number {

@@ -18,7 +18,7 @@ import {
   URI,
   unquote,
 } from './text';
-import { endOfHost, schemeEnd } from './uri';
+import { endOfHost, parseUri, type SipUri, schemeEnd } from './uri';
 
 export type { Params } from './params';
 
@@ -29,6 +29,14 @@ export interface NameAddr {
   /** The URI as text; `*` for a Contact of that kind. Not taken apart: `parseUri` does. */
   uri: string;
   params: Params;
+  /** What `uriOf` has found; null: no URI. */
+  parsed?: SipUri | null;
+}
+
+/** The URI of an address taken apart, once; undefined when it is none. */
+export function uriOf(address: NameAddr): SipUri | undefined {
+  if (address.parsed === undefined) address.parsed = parseUri(address.uri) ?? null;
+  return address.parsed ?? undefined;
 }
 
 /** One hop of the way back of a request. */

@@ -18,12 +18,16 @@ export const defaultLimits: Limits = { maxHeaders: 256, maxHeadBytes: 32_768 };
 const folded = 64;
 const offsetUnit = 128;
 
+/** Where a scan puts the entries it finds, before it is known how many there are: a list that grows costs twice its size. */
+const found: number[] = [];
+let foundCount = 0;
+
 /**
  * The header lines of one message. Holds two small integers a line and no text but the message's own; names are the numbers
  * of names.ts. Lines end in CRLF, a bare LF is taken for one; a line that starts with a blank continues the one before.
  */
 export class HeaderLines implements ByteText {
-  private readonly entries: number[] = [];
+  private readonly entries: readonly number[];
   /** Bit n: the header with number n < 31 is there. */
   private seen = 0;
   /** Bit n: it is there more than once. */
@@ -43,7 +47,9 @@ export class HeaderLines implements ByteText {
     limits: Limits,
   ) {
     this.end = start;
+    foundCount = 0;
     this.fault = this.scan(limits);
+    this.entries = found.slice(0, foundCount);
   }
 
   private scan(limits: Limits): LineFault | undefined {
@@ -65,7 +71,7 @@ export class HeaderLines implements ByteText {
         next = lineEnd(text, next);
       }
       if (nameEnd > i && bytes[colon] === 0x3a) {
-        if (this.count === limits.maxHeaders) return 'count';
+        if (foundCount >> 1 === limits.maxHeaders) return 'count';
         this.add(i, headerNumber(bytes, i, nameEnd), fold, colon + 1);
       } else fault = 'line';
       for (; carriageReturn < next; carriageReturn = nextReturn(text, carriageReturn + 1)) {
@@ -79,7 +85,8 @@ export class HeaderLines implements ByteText {
   }
 
   private add(offset: number, number: number, fold: number, value: number): void {
-    this.entries.push(offset * offsetUnit + fold + number, value);
+    found[foundCount++] = offset * offsetUnit + fold + number;
+    found[foundCount++] = value;
     if (number === 0 || number > 30) return;
     const bit = 1 << number;
     this.repeated |= this.seen & bit;

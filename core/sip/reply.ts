@@ -9,11 +9,11 @@ const rport = Buffer.from('rport');
 
 export interface ReplyOptions {
   /** Added to To when the request has none there. */
-  toTag?: string;
+  toTag?: string | undefined;
   /** Raw header lines, each ending in CRLF. */
-  headers?: string;
-  contentType?: string;
-  body?: Buffer;
+  headers?: string | undefined;
+  contentType?: string | undefined;
+  body?: Buffer | undefined;
 }
 
 /**
@@ -22,8 +22,7 @@ export interface ReplyOptions {
  */
 export function buildReply(request: SipRequest, status: number, reason: string, options: ReplyOptions = {}): Buffer {
   let head = `SIP/2.0 ${status} ${oneLine(reason)}\r\nVia: ${topVia(request)}\r\n`;
-  const vias = request.headers('Via');
-  for (let i = 1; i < vias.length; i++) head += `Via: ${vias[i]}\r\n`;
+  if (request.isRepeated('Via')) for (const via of request.headers('Via').slice(1)) head += `Via: ${via}\r\n`;
   head += copied(request, 'From');
   head += taggedTo(request, options.toTag);
   head += copied(request, 'Call-ID');

@@ -1,5 +1,5 @@
 // Owns the checks of sanity, one function each: what is wrong with a request, as the answer to it (RFC 3261 §8.1.1, §8.2).
-import { parseContact, parseUri, SipError, type SipRequest } from '../../core/api';
+import { type NameAddr, SipError, type SipRequest, uriOf } from '../../core/api';
 
 /** What a check may know beside the request. */
 export interface CheckOptions {
@@ -61,6 +61,7 @@ export const checks: ReadonlyMap<number, Check> = new Map<number, Check>([
   [
     512,
     (message, { proxyRequire }) => {
+      if (message.header('Proxy-Require') === undefined) return;
       const unknown = message.items('Proxy-Require').filter((tag) => !proxyRequire.has(tag.toLowerCase()));
       if (unknown.length > 0) throw new SipError(420, 'Bad Extension', `Unsupported: ${unknown.join(', ')}\r\n`);
     },
@@ -69,14 +70,20 @@ export const checks: ReadonlyMap<number, Check> = new Map<number, Check>([
 ]);
 
 function checkUris(message: SipRequest, which: number): void {
-  if ((which & 1) !== 0 && parseUri(message.uri) === undefined) throw new SipError(400, 'Bad Request-URI');
-  if ((which & 2) !== 0 && parseUri(message.from.uri) === undefined) throw new SipError(400, 'Bad From URI');
-  if ((which & 4) !== 0 && parseUri(message.to.uri) === undefined) throw new SipError(400, 'Bad To URI');
+  // Reading it throws when it is none.
+  if ((which & 1) !== 0) void message.requestUri;
+  if ((which & 2) !== 0 && uriOf(message.from) === undefined) throw new SipError(400, 'Bad From URI');
+  if ((which & 4) !== 0 && uriOf(message.to) === undefined) throw new SipError(400, 'Bad To URI');
   if ((which & 8) === 0) return;
-  for (const value of message.headers('Contact')) {
-    const addresses = parseContact(value);
-    if (addresses?.every(({ uri }) => uri === '*' || parseUri(uri) !== undefined) !== true) {
-      throw new SipError(400, 'Bad Contact URI');
-    }
+  for (const address of contactsOf(message)) {
+    if (address.uri !== '*' && uriOf(address) === undefined) throw new SipError(400, 'Bad Contact URI');
+  }
+}
+
+function contactsOf(message: SipRequest): NameAddr[] {
+  try {
+    return message.contacts;
+  } catch {
+    throw new SipError(400, 'Bad Contact URI');
   }
 }

@@ -8,6 +8,10 @@
 // here and settled by number. `new Promise` and `.then` are vm2's guarded ones (1 to 2 µs each): async functions and
 // objects with a `then` of their own do the same at a tenth of that.
 import type { Plain } from '../fields';
+import { Tray } from './tray';
+
+/** More than the arguments of any function, so that their number fits below the rest. */
+export const argumentStep = 16;
 
 /** The server, as seen from in here. Each function finds its values by `take`; `next` is the server's `take`. */
 export interface Outside {
@@ -23,7 +27,7 @@ export interface Outside {
   /** [run, id, value] */
   setAvp(): Plain | undefined;
   /**
-   * [run × functions + function, argument …] → the result (null for none), undefined for failure. Of a function that waits,
+   * [(run × functions + function) × `argumentStep` + number of arguments, argument …] → the result (null for none), undefined for failure. Of a function that waits,
    * a number to wait for, or the result when it is there already. Requests are left out: a run has one.
    */
   invoke(): Plain | undefined;
@@ -65,19 +69,9 @@ export interface Inside {
 export class BrokenRequest extends Error {}
 
 /** The values laid out for the server, and the server itself. */
-export class Border {
-  #out: (Plain | undefined)[] = [];
-  #taken = 0;
-
-  constructor(readonly outside: Outside) {}
-
-  layOut(...values: (Plain | undefined)[]): void {
-    this.#out = values;
-    this.#taken = 0;
-  }
-
-  take(): Plain | undefined {
-    return this.#out[this.#taken++];
+export class Border extends Tray {
+  constructor(readonly outside: Outside) {
+    super();
   }
 
   /** After a call that returned undefined: the server has the reason. */

@@ -1,10 +1,10 @@
 // Owns functions inside the sandbox: those of modules, made from their declarations, and those of `rollcall` itself.
 import type { FunctionOutline } from '../facade';
-import type { Plain } from '../fields';
-import { type Border, kindOf } from './border';
+import { argumentStep, type Border, kindOf } from './border';
 import { Message, runOfRequest } from './message';
 import type { Runs } from './runs';
 
+type Argument = FunctionOutline['args'][number];
 type Callable = (...given: unknown[]) => unknown;
 
 /**
@@ -18,33 +18,34 @@ export function makeFunction(
   number: number,
   count: number,
 ): Callable {
+  const requestPlace = args.findIndex((arg) => arg.type === 'request');
   const required = args.filter((arg) => arg.optional !== true).length;
   // A request that is optional and comes first may be left out; then the run's own stands in for it.
   const implied = args[0]?.type === 'request' && args[0].optional === true;
   const wanted = `${required === args.length ? '' : 'at least '}${required} argument${required === 1 ? '' : 's'} needed`;
   return (...given) => {
-    let { run } = runs;
-    if (implied && !(given[0] instanceof Message)) given.unshift(run.request);
+    if (implied && !(given[0] instanceof Message)) given.unshift(runs.run.request);
     if (given.length > args.length) throw new TypeError(`${name}: takes ${args.length} arguments at most`);
-    const laid: (Plain | undefined)[] = [0];
+    const request = requestPlace === -1 ? undefined : given[requestPlace];
+    const run = request === undefined ? runs.run : runOfRequest(request, name, args[requestPlace]?.name ?? '');
+    if (request !== undefined) Message.forget(request as Message);
+    border.clear();
+    border.add(undefined);
     for (let i = 0; i < args.length; i++) {
-      const arg = args[i];
+      const arg = args[i] as Argument;
       const value = given[i];
-      if (arg === undefined) break;
       if (value === undefined) {
         if (arg.optional !== true) throw new TypeError(`${name}: ${arg.name} is missing (${wanted})`);
-        if (arg.type !== 'request') laid.push(undefined);
+        if (arg.type !== 'request') border.add(undefined);
       } else if (arg.type === 'request') {
-        run = runOfRequest(value, name, arg.name);
-        Message.forget(value as Message);
+        // The run was told by it.
       } else if (typeof value === arg.type && !Number.isNaN(value)) {
-        laid.push(value as string | number);
+        border.add(value as string | number);
       } else {
         throw new TypeError(`${name}: ${arg.name} must be a ${arg.type}, not ${kindOf(value)}`);
       }
     }
-    laid[0] = run.id * count + number;
-    border.layOut(...laid);
+    border.close(run.id * count + number, argumentStep);
     const result = border.outside.invoke();
     if (result === undefined) border.raise();
     if (waits && typeof result === 'number') return runs.wait(run, result);

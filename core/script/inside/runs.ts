@@ -8,12 +8,14 @@ export interface Run {
   turns: number;
   live: boolean;
   request: unknown;
-  /** The numbers of what it waits for. */
-  readonly waits: number[];
+  /** The number of what it waits for; 0: nothing. */
+  wait: number;
+  /** Those of what else it waits for, when it does not wait for one thing after the other. */
+  others: number[] | undefined;
 }
 
 function makeRun(id: number): Run {
-  return { id, at: 0, turns: 0, live: true, request: undefined, waits: [] };
+  return { id, at: 0, turns: 0, live: true, request: undefined, wait: 0, others: undefined };
 }
 
 /** Awaiting one of these costs no promise of vm2's. */
@@ -113,7 +115,8 @@ export class Runs {
 
   end(run: Run): void {
     run.live = false;
-    for (const number of run.waits) this.#waiters[number] = undefined;
+    if (run.wait !== 0) this.#waiters[run.wait] = undefined;
+    for (const number of run.others ?? []) this.#waiters[number] = undefined;
     if (this.#runs[run.id] === run) this.#runs[run.id] = undefined;
   }
 
@@ -121,7 +124,11 @@ export class Runs {
   wait(run: Run, number: number): Promise<unknown> {
     const waiter = new Waiter(run);
     this.#waiters[number] = waiter;
-    run.waits.push(number);
+    if (run.wait === 0) run.wait = number;
+    else {
+      run.others ??= [];
+      run.others.push(number);
+    }
     return awaited(waiter);
   }
 
@@ -130,8 +137,9 @@ export class Runs {
     const waiter = this.#waiters[number];
     if (waiter === undefined) return;
     this.#waiters[number] = undefined;
-    const { waits } = waiter.run;
-    waits.splice(waits.indexOf(number), 1);
+    const { run } = waiter;
+    if (run.wait === number) run.wait = 0;
+    else run.others?.splice(run.others.indexOf(number), 1);
     waiter.settle(value, error);
   }
 }

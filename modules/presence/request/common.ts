@@ -2,9 +2,9 @@
 import {
   addressOfRecord,
   detach,
+  type EventHeader,
   type Flow,
   hostPort,
-  parseEvent,
   parseNameAddrs,
   parseUri,
   SipError,
@@ -38,14 +38,22 @@ const winfoSuffix = '.winfo';
 
 /** The Event header's package. Throws 489 with Allow-Events (RFC 6665 §8.2.2) when it names none that is registered. */
 export function readEvent(message: SipRequest, packages: Packages): RequestedEvent {
-  const [value, second] = message.headers('Event');
-  const event = value !== undefined && second === undefined ? parseEvent(value) : undefined;
+  const event = eventOf(message);
   if (!event) throw badEvent(packages);
   const winfo = event.package.endsWith(winfoSuffix) ? packages.watcherinfo.values().next().value : undefined;
   const name = winfo ? event.package.slice(0, -winfoSuffix.length) : event.package;
   const found = packages.events.get(name);
   if (!found) throw badEvent(packages);
   return { package: found, id: event.id, winfo };
+}
+
+/** Undefined when there is none, several, or one that cannot be read. */
+function eventOf(message: SipRequest): EventHeader | undefined {
+  try {
+    return message.event;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -63,10 +71,9 @@ export function badEvent(packages: Packages): SipError {
 }
 
 /** The resource that a Request-URI and an event package name; scheme, port and parameters do not matter. Throws 400. */
-export function readPresentity(uri: string, event: EventPackage): ResourceKey {
-  const parsed = parseUri(uri);
-  if (!parsed || parsed.host === '') throw new SipError(400, 'Bad Request-URI');
-  const key = keyOfUri(addressOfRecord(parsed), event.name);
+export function readPresentity(uri: SipUri, event: EventPackage): ResourceKey {
+  if (uri.host === '') throw new SipError(400, 'Bad Request-URI');
+  const key = keyOfUri(addressOfRecord(uri), event.name);
   if (key.user.length > sizes.user || key.domain.length > sizes.domain) throw new SipError(400, 'Request-URI Too Long');
   return key;
 }

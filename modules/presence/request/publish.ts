@@ -44,7 +44,7 @@ export function readPublish(
 ): PublishRequest {
   const event = readEvent(message, packages);
   if (event.winfo) throw badEvent(packages);
-  const key = readPresentity(message.uri, event.package);
+  const key = readPresentity(message.requestUri, event.package);
   // Touching them makes them be parsed: each throws 400 when it is missing or broken.
   void [message.from, message.to, message.callId, message.cseq];
   const ifMatch = readIfMatch(message);

@@ -10,6 +10,7 @@ import {
   parseUri,
   SipError,
   type SipRequest,
+  uriOf,
 } from '../../../core/api';
 import { keyOfUri, type ResourceKey } from '../resource';
 import { sizes } from '../sizes';
@@ -88,8 +89,8 @@ export function readSubscribe(
   const { from, to, fromTag, toTag, callId } = message;
   if (fromTag === undefined || fromTag === '') throw new SipError(400, 'Missing From Tag');
   const inDialog = toTag !== undefined;
-  const presentity = inDialog && parseUri(to.uri)?.host ? to.uri : message.uri;
-  const key = readPresentity(presentity, event.package);
+  const called = inDialog ? uriOf(to) : undefined;
+  const key = readPresentity(called?.host ? called : message.requestUri, event.package);
   const { expires, fault } = readExpires(message, event.package, bounds);
   const types = event.winfo ? [event.winfo.type] : event.package.notifyTypes;
   checkRoutes(message);
