@@ -5,15 +5,25 @@ import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { Checkout, patient } from '../support/checkout';
 import { Load } from '../support/load';
+import { Mariadb, mariadbMissing } from '../support/mariadb';
+import { Poll } from '../support/poll';
+import { freePort } from '../support/ports';
+import type { ServerSpec } from '../support/scratch';
 
 const checkout = new Checkout();
 after(() => checkout.remove());
 let load: Load | undefined;
+let poll: Poll | undefined;
+let mariadb: Mariadb | undefined;
 afterEach(async () => {
   await load?.stop();
   load = undefined;
+  await poll?.stop();
+  poll = undefined;
   await checkout.stop();
   checkout.restore();
+  await mariadb?.stop();
+  mariadb = undefined;
 });
 
 async function underLoad(rate = 600): Promise<Load> {
@@ -38,12 +48,32 @@ async function endLoad(): Promise<NonNullable<Awaited<ReturnType<Load['stop']>>>
   return report;
 }
 
-for (const db of ['memory', 'sqlite'] as const) {
-  test(`${db}: every module is reloaded three times under load; nothing is lost, refused or answered twice`, async (t) => {
-    await checkout.serve({ db, core: patient });
+/** Where the state is. */
+async function databaseOf(
+  db: 'memory' | 'sqlite' | 'mysql',
+): Promise<Pick<ServerSpec, 'db' | 'loadmodule' | 'modparam'>> {
+  if (db !== 'mysql') return { db };
+  mariadb = await Mariadb.start();
+  return { loadmodule: ['db_mysql'], modparam: [['presence', 'db_url', await mariadb.database()]] };
+}
+
+for (const db of ['memory', 'sqlite', 'mysql'] as const) {
+  test(`${db}: every module is reloaded three times under load; nothing is lost, refused or answered twice, over HTTP neither`, {
+    skip: db === 'mysql' && mariadbMissing,
+  }, async (t) => {
+    const { loadmodule = [], modparam = [], ...where } = await databaseOf(db);
+    const http = await freePort();
+    await checkout.serve({
+      ...where,
+      core: patient,
+      loadmodule: [...loadmodule, 'presence_dialoginfo', 'xhttp', 'prometheus'],
+      modparam: [...modparam, ['xhttp', 'listen', http]],
+    });
     await underLoad();
+    poll = await Poll.start(http, ['/healthz', '/readyz', '/metrics']);
     const modules = ((await checkout.ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
-    assert.ok(modules.includes('presence_xml') && modules.includes(db === 'sqlite' ? 'db_sqlite' : 'sl'));
+    assert.ok(modules.includes('presence_xml') && modules.includes('xhttp'));
+    assert.ok(modules.includes(db === 'memory' ? 'prometheus' : `db_${db}`));
     let pause = 0;
     for (let round = 0; round < 3; round++) {
       for (const module of modules) {
@@ -52,9 +82,12 @@ for (const db of ['memory', 'sqlite'] as const) {
         await operations(20);
       }
     }
+    await poll.stop();
+    assert.deepEqual(poll.faults, []);
+    assert.ok(poll.answers > 0);
     const { slowest, operations: made, notifies, retransmitted } = await endLoad();
     t.diagnostic(
-      `${made} operations, ${notifies} NOTIFYs, ${3 * modules.length} reloads: longest pause ${pause} ms, longest answer ${slowest} ms, ${retransmitted} sent again`,
+      `${made} operations, ${notifies} NOTIFYs, ${poll.answers} HTTP answers, ${3 * modules.length} reloads: longest pause ${pause} ms, longest answer ${slowest} ms, ${retransmitted} sent again`,
     );
     assert.equal(await checkout.stop(), 0);
   });
