@@ -45,7 +45,7 @@ export type { SourceDatabase, SourceTable, Takeover, Tally } from './db/takeover
 export { TakeoverReport } from './db/takeover';
 export type { ModuleContext, SipServices } from './module/context';
 export { databaseUrlParam } from './module/databases';
-export type { ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
+export type { Elsewhere, ModuleDeclaration, ModuleDefinition, ModuleInstance } from './module/define';
 export { defineModule } from './module/define';
 export type { Command, ScriptArg, ScriptFunction } from './module/function';
 export { type Control, control, type Health, health } from './module/offered';

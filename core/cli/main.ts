@@ -8,6 +8,7 @@ import type { CliCommand } from './command';
 import { ctl, ctlUsage } from './ctl';
 import { db, dbUsage } from './db';
 import { explain, explainUsage } from './explain';
+import { importConfig, importConfigUsage } from './import-config';
 import { moduleManual, moduleUsage } from './module';
 import { publish, publishUsage } from './publish';
 import { rules, rulesUsage } from './rules';
@@ -24,6 +25,7 @@ const commands: ReadonlyMap<string, CliCommand> = new Map([
   ['rules', { usage: rulesUsage, run: rules }],
   ['types', { usage: typesUsage, run: types }],
   ['db', { usage: dbUsage, run: db }],
+  ['import-config', { usage: importConfigUsage, run: importConfig }],
   ['module', { usage: moduleUsage, run: moduleManual }],
   ['publish', { usage: publishUsage, run: publish }],
   ['watch', { usage: watchUsage, run: watch }],

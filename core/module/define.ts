@@ -17,6 +17,12 @@ export interface ModuleInstance<P extends ParamDeclarations = ParamDeclarations>
   save?(): unknown;
 }
 
+/**
+ * What other servers set that this module answers for: by `module.parameter` there, the parameter that means the same here, or
+ * why there is none. A parameter of the same name in a module of the same name needs no entry. For `rollcall import-config`.
+ */
+export type Elsewhere = Readonly<Record<string, { readonly is: string } | { readonly none: string }>>;
+
 /** A module as `defineModule` takes it. */
 export interface ModuleDeclaration<P extends ParamDeclarations = ParamDeclarations> {
   /** The word in `loadmodule`, and the name of the folder. */
@@ -26,6 +32,7 @@ export interface ModuleDeclaration<P extends ParamDeclarations = ParamDeclaratio
   /** Modules that must be loaded as well; they are set up before. */
   readonly depends?: readonly string[];
   readonly params: P;
+  readonly elsewhere?: Elsewhere;
   /** Number of the shape of what `save` returns; 0 when it is not given. Another version is not restored. */
   readonly stateVersion?: number;
   /**
@@ -41,6 +48,7 @@ export interface ModuleDefinition {
   readonly summary: string;
   readonly depends: readonly string[];
   readonly params: ParamDeclarations;
+  readonly elsewhere: Elsewhere;
   readonly stateVersion: number;
   setup(ctx: ModuleContext, params: object, saved: unknown): ModuleInstance | Promise<ModuleInstance>;
 }
@@ -52,6 +60,7 @@ export function defineModule<const P extends ParamDeclarations>(declaration: Mod
     summary: declaration.summary,
     depends: declaration.depends ?? [],
     params: declaration.params,
+    elsewhere: declaration.elsewhere ?? {},
     stateVersion: declaration.stateVersion ?? 0,
     // The host reads the values by the same declarations, so they are what this declaration's setup expects.
     setup: (ctx, params, saved) => declaration.setup(ctx, params as ParamValues<P>, saved) as ModuleInstance,

@@ -3,6 +3,7 @@ import { defineModule, RollcallError, requestTakers, takeovers } from '../../cor
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { Census } from './census';
 import { controlCommands } from './commands';
+import { elsewhere } from './elsewhere';
 import { Relay } from './flow/relay';
 import { scriptFunctions } from './functions';
 import { Handlers } from './handlers';
@@ -20,6 +21,7 @@ export default defineModule({
   name: 'presence',
   summary: 'Keeps publications and subscriptions, and notifies watchers (RFC 3903, RFC 6665, RFC 3856).',
   params,
+  elsewhere,
   stateVersion: handoverVersion,
   async setup(ctx, settings, saved) {
     check(settings);
