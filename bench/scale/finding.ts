@@ -1,0 +1,30 @@
+// Owns the shape of one measured figure, and the start of a server for a part that measures several.
+import { faultsOf, type Phase, presload } from '../presload';
+import { Ours } from '../target';
+
+export interface Finding {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  /** To be at most; undefined for a figure that explains another. */
+  readonly goal?: number;
+  readonly details?: string;
+}
+
+/** A fresh server for `work`, stopped and removed afterwards. */
+export async function withOurs<T>(work: (server: Ours) => Promise<T>): Promise<T> {
+  const server = await Ours.start();
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Runs a workload of one measured phase (the last, when it has several). @throws when it printed none */
+export async function load(server: Ours, ...args: readonly string[]): Promise<Phase> {
+  const phase = (await presload(server, args)).at(-1);
+  if (phase === undefined) throw new Error(`presload ${args.join(' ')} measured nothing`);
+  for (const fault of faultsOf(phase)) console.error(`${phase.phase}: ${fault}`);
+  return phase;
+}
