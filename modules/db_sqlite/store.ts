@@ -1,9 +1,10 @@
 // Owns SQLite inside its thread: one connection that runs jobs, opens itself again after a fault, and never stores half a change.
 import { performance } from 'node:perf_hooks';
-import type { Database as Sqlite, Statement } from 'better-sqlite3';
+import type { Database as Sqlite } from 'better-sqlite3';
 import { keyText, RollcallError, type Table, type TableStep, type Value } from '../../core/api';
+import { Connection } from './connection';
 import { faultOf, isBusy } from './faults';
-import { heldLogBytes, identityOf, logBytes, openFile } from './file';
+import { heldLogBytes, logBytes, openFile } from './file';
 import type { CommitAnswer, Fault, Job, SelectAnswer, StatementText, ThreadOptions } from './protocol';
 import { prepareTables } from './schema';
 
@@ -22,9 +23,7 @@ export class Store {
   readonly #openFile: (options: ThreadOptions) => Sqlite;
   readonly #texts: StatementText[] = [];
   readonly #tables = new Map<string, Table>();
-  #db: Sqlite | undefined;
-  #identity: string | undefined;
-  #prepared: Statement<Value[], Value[]>[] = [];
+  #connection: Connection | undefined;
   #nextShrink = 0;
   #fileLost = false;
 
@@ -41,7 +40,7 @@ export class Store {
 
   /** @throws RollcallError for a table that cannot be used; it is not asked for again then. */
   prepare(tables: readonly Table[]): TableStep[] {
-    const steps = this.#guarded((db) => prepareTables(db, tables, this.#options.path));
+    const steps = this.#guarded(({ db }) => prepareTables(db, tables, this.#options.path));
     this.#remember(tables);
     return steps;
   }
@@ -49,13 +48,13 @@ export class Store {
   /** One transaction. @throws when nothing of the job was stored */
   commit(job: Job): CommitAnswer {
     this.#texts.push(...job.statements);
-    const answer = this.#guarded((db) => {
+    const answer = this.#guarded((connection) => {
       try {
-        return this.#transaction(db, job, false);
+        return this.#transaction(connection, job, false);
       } catch (error) {
         // Savepoints cost every change something and a broken rule is rare: only then the group runs again, each change fenced in.
         if (faultOf(error, this.#options.path).kind !== 'change') throw error;
-        return this.#transaction(db, job, true);
+        return this.#transaction(connection, job, true);
       }
     });
     const fileLost = this.#fileLost;
@@ -66,42 +65,32 @@ export class Store {
   /** One snapshot. */
   select(job: Job): SelectAnswer {
     this.#texts.push(...job.statements);
-    return this.#guarded((db) => {
-      const cursor = new Cursor(job);
-      const answer: SelectAnswer = [];
-      db.exec('BEGIN');
-      try {
+    return this.#guarded((connection) =>
+      connection.transaction('read', () => {
+        const cursor = new Cursor(job);
+        const answer: SelectAnswer = [];
         for (let i = 0; i < job.count; i++) {
           const id = cursor.number();
-          answer.push(this.#statement(db, id).all(...cursor.values(this.#text(id))));
+          const text = this.#text(id);
+          answer.push(connection.statement(id, text.sql).all(...cursor.values(text)));
         }
-      } finally {
-        if (db.inTransaction) db.exec('COMMIT');
-      }
-      return answer;
-    });
+        return answer;
+      }),
+    );
   }
 
   close(): void {
-    const db = this.#db;
-    this.#disconnect();
-    if (db?.open !== true) return;
-    db.close();
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.close();
   }
 
-  #transaction(db: Sqlite, job: Job, fenced: boolean): Played {
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      const outcome = this.#play(db, job, fenced);
-      db.exec('COMMIT');
-      return outcome;
-    } catch (error) {
-      if (db.inTransaction) db.exec('ROLLBACK');
-      throw error;
-    }
+  #transaction(connection: Connection, job: Job, fenced: boolean): Played {
+    return connection.transaction('write', () => this.#play(connection, job, fenced));
   }
 
-  #play(db: Sqlite, job: Job, fenced: boolean): Played {
+  #play(connection: Connection, job: Job, fenced: boolean): Played {
+    const { db } = connection;
     const cursor = new Cursor(job);
     const played: Played = { stale: [], failed: [] };
     const poisoned = new Set<string>();
@@ -109,7 +98,7 @@ export class Store {
       const end = fenced ? this.#endOf(cursor) : 0;
       if (fenced) db.exec('SAVEPOINT change');
       try {
-        if (!this.#playChange(db, cursor, poisoned)) played.stale.push(change);
+        if (!this.#playChange(connection, cursor, poisoned)) played.stale.push(change);
       } catch (error) {
         const fault = faultOf(error, this.#options.path);
         if (!fenced || fault.kind !== 'change') throw error;
@@ -123,7 +112,7 @@ export class Store {
   }
 
   /** False: the change is stale, and nothing of it was stored. */
-  #playChange(db: Sqlite, cursor: Cursor, poisoned: Set<string>): boolean {
+  #playChange(connection: Connection, cursor: Cursor, poisoned: Set<string>): boolean {
     let statements = cursor.number();
     let fresh = true;
     for (; statements > 0; statements--) {
@@ -132,12 +121,12 @@ export class Store {
       const values = cursor.values(text);
       if (!fresh) continue;
       if (text.guard === undefined) {
-        this.#statement(db, id).run(...values);
+        connection.statement(id, text.sql).run(...values);
         continue;
       }
       // The guard comes first in its change, so nothing has to be undone when it does not hold.
       const row = poisoned.size > 0 ? rowName(text, values) : '';
-      fresh = !poisoned.has(row) && this.#statement(db, id).run(...values).changes === 1;
+      fresh = !poisoned.has(row) && connection.statement(id, text.sql).run(...values).changes === 1;
       if (!fresh) poisoned.add(rowName(text, values));
     }
     return fresh;
@@ -155,26 +144,27 @@ export class Store {
   /** Bytes of the log if it could not be shrunk. Checkpoints keep it small unless another process reads without end. */
   #boundLog(): number | undefined {
     const now = performance.now();
-    if (this.#db === undefined || now < this.#nextShrink) return undefined;
+    const db = this.#connection?.db;
+    if (db === undefined || now < this.#nextShrink) return undefined;
     this.#nextShrink = now + shrinkPeriod;
     if (logBytes(this.#options.path) < heldLogBytes) return undefined;
     try {
-      this.#db.pragma(`busy_timeout = ${shrinkPatience}`);
-      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+      db.pragma(`busy_timeout = ${shrinkPatience}`);
+      db.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
       // The changes are stored all the same; the next attempt or the next commit meets the cause.
     } finally {
-      this.#db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
+      db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
     }
     const bytes = logBytes(this.#options.path);
     return bytes < heldLogBytes ? undefined : bytes;
   }
 
   /** Runs with a good connection; after a fault that is more than a lock or a bad change, the next run makes a new one. */
-  #guarded<T>(work: (db: Sqlite) => T): T {
-    const db = this.#connect();
+  #guarded<T>(work: (connection: Connection) => T): T {
+    const connection = this.#connect();
     try {
-      return work(db);
+      return work(connection);
     } catch (error) {
       const mended =
         error instanceof RollcallError || isBusy(error) || faultOf(error, this.#options.path).kind === 'change';
@@ -183,47 +173,31 @@ export class Store {
     }
   }
 
-  #connect(): Sqlite {
-    // Somebody who deletes or replaces the file takes it from under us, and what we wrote would be gone with the next start.
-    if (this.#db !== undefined && identityOf(this.#options.path) !== this.#identity) {
+  #connect(): Connection {
+    if (this.#connection?.isLost === true) {
       this.#fileLost = true;
       this.close();
     }
-    if (this.#db !== undefined) return this.#db;
+    if (this.#connection !== undefined) return this.#connection;
     const db = this.#openFile(this.#options);
     try {
       if (this.#options.role === 'writer') prepareTables(db, [...this.#tables.values()], this.#options.path);
+      this.#connection = new Connection(db, this.#options.path);
     } catch (error) {
       db.close();
       throw error;
     }
-    this.#identity = identityOf(this.#options.path);
-    this.#db = db;
-    return db;
+    return this.#connection;
   }
 
   #remember(tables: readonly Table[]): void {
     for (const table of tables) this.#tables.set(table.name, table);
   }
 
-  #disconnect(): void {
-    this.#db = undefined;
-    this.#prepared = [];
-  }
-
   #text(id: number): StatementText {
     const text = this.#texts[id];
     if (text === undefined) throw new Error(`statement ${id} was never sent`);
     return text;
-  }
-
-  #statement(db: Sqlite, id: number): Statement<Value[], Value[]> {
-    const known = this.#prepared[id];
-    if (known !== undefined) return known;
-    const statement = db.prepare<Value[], Value[]>(this.#text(id).sql);
-    if (statement.reader) statement.raw(true);
-    this.#prepared[id] = statement;
-    return statement;
   }
 }
 

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { RollcallError } from '../../../core/base/errors';
 import { silentLogger } from '../../../core/base/logger';
 import { type Database, DatabaseUnavailable } from '../../../core/db/database';
+import { lookPeriod } from '../../../modules/db_sqlite/connection';
 import { guarded, items, put, tagsOf, versions } from '../../core/db/sample';
 import { openTestDatabase, type TestOptions, temporaryFolder } from './help';
 
@@ -153,6 +155,7 @@ describe('a file that is taken away', () => {
     const { db, path } = await open({ log: { ...silentLogger, error } });
     await db.commit(guarded('alice', 0, 'a'));
     for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`);
+    await pause(lookPeriod);
     assert.equal(await db.commit(guarded('alice', 1, 'b')), 'stale', 'the row that the guard names is gone');
     assert.equal(await db.commit(guarded('alice', 0, 'c')), 'committed');
     assert.deepEqual(await tagsOf(db, 'alice'), ['c']);
@@ -167,6 +170,7 @@ describe('a file that is taken away', () => {
     const { db, path } = await open();
     for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`);
     mkdirSync(path);
+    await pause(lookPeriod);
     await assert.rejects(db.commit(guarded('alice', 0, 'a')), /it is a folder/);
     rmSync(path, { recursive: true });
     assert.equal(await db.commit(guarded('alice', 0, 'a')), 'committed');
