@@ -56,6 +56,13 @@ export class ResourceCache {
     if (this.young.size > this.size / 2) this.turnOver();
   }
 
+  /** Takes a resource that was read, in place of what was in memory: what nobody else has changed goes on under its numbers. */
+  renew(resource: Resource): void {
+    const former = this.peek(resource.key.id);
+    if (former?.version === resource.version) resource.loadedVersion = former.loadedVersion;
+    this.put(resource);
+  }
+
   /** Forgets a resource whose state in memory is not what is stored. */
   drop(resource: Resource): void {
     const { id } = resource.key;

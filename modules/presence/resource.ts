@@ -129,7 +129,7 @@ export function nextVersion({ version }: Stored, now: number): number {
 
 export interface Resource extends Stored {
   readonly key: ResourceKey;
-  /** The version that was read from the database. */
+  /** The version since which nobody else has stored anything: the one that was read, or that of an earlier reading. */
   loadedVersion: number;
   /** Documents that went to the watchers, and to the watcherinfo subscribers: the moving part of every dialog's CSeq. */
   fanouts: number;

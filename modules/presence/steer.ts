@@ -6,7 +6,7 @@ import { endSubscriptions } from './decide/dialog';
 import { type Ending, endings, readEnding } from './ending';
 import { canonical } from './handlers';
 import type { Presence } from './presence';
-import { keyOfUri, type ResourceKey, type Subscription } from './resource';
+import { isEmpty, keyOfUri, type ResourceKey, type Subscription } from './resource';
 
 /** Kamailio's numbers for what has changed. */
 export const refreshTypes =
@@ -27,7 +27,16 @@ export async function refreshWatchers(presence: Presence, key: ResourceKey, type
 
 /** Reads the resource anew and applies its permissions. @throws DatabaseUnavailable */
 export function updateWatchers(presence: Presence, key: ResourceKey): Promise<true> {
-  return through(presence, key, presence.applyPermissions, true);
+  return through(presence, key, applied(presence.applyPermissions), true);
+}
+
+/** Rules that change nothing now may refuse the next watcher: other nodes must not go on with the ones that they have read. */
+function applied(permissions: Decide): Decide {
+  return (resource, around) => {
+    const { changes, notices } = permissions(resource, around);
+    if (isEmpty(resource)) return { changes, notices };
+    return { changes: [...changes, { kind: 'due', at: resource.dueNoted }], notices };
+  };
 }
 
 /**

@@ -51,9 +51,7 @@ export class Turn {
   private cached(operations: readonly Operation[]): Resource | undefined {
     const { cache } = this.options;
     const cached = cache.get((operations[0] as Operation).key.id);
-    if (!cached || !operations.some((operation) => operation.fresh)) return cached;
-    cache.drop(cached);
-    return undefined;
+    return operations.some((operation) => operation.fresh) ? undefined : cached;
   }
 
   /** Reads resources that are not in memory, all in one round trip. */
@@ -63,7 +61,7 @@ export class Turn {
     store.load(missing.map((operations) => (operations[0] as Operation).key)).then(
       (resources) => {
         for (const [i, resource] of resources.entries()) {
-          cache.put(resource);
+          cache.renew(resource);
           onRead(resource);
           this.serve(resource, missing[i] ?? [], false);
         }

@@ -85,7 +85,7 @@ export function newChannel(resource: Resource, subscription: Subscription, first
 /** Binds a channel to a resource that was read anew. */
 export function rebind(channel: Channel, resource: Resource, subscription: Subscription): void {
   // When nobody else has stored anything since, all numbers that were used are this channel's.
-  const isSame = channel.resource.version === resource.loadedVersion;
+  const isSame = channel.resource.version >= resource.loadedVersion;
   channel.resource = resource;
   channel.subscription = subscription;
   if (!isSame) moveOn(channel);

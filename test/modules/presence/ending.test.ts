@@ -1,7 +1,20 @@
 // Holds the ends of subscriptions that nobody asked for: rules withdrawn, and what scripts end (RFC 6665 §4.1.3, RFC 3857 §4.7.1).
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { alice, allowBob, listed, openRuled, rule, ruleset, stored, told, watch, watchWatchers } from './ruled';
+import {
+  alice,
+  allowBob,
+  listed,
+  openRuled,
+  pidf,
+  publish,
+  rule,
+  ruleset,
+  stored,
+  told,
+  watch,
+  watchWatchers,
+} from './ruled';
 
 const eveOnly = { who: '<one id="sip:eve@example.com"/>', handling: 'allow' };
 
@@ -74,4 +87,24 @@ test('a reason that is none ends nothing, and the caller is told which there are
     );
   }
   assert.deepEqual(told(engine, 'bob'), ['pending']);
+});
+
+test('rules that are applied again and again leave no gap in CSeqs and versions, and watcherinfo in parts', async () => {
+  const engine = await openRuled();
+  await watchWatchers(engine);
+  await rule(engine, ruleset(allowBob));
+  const { toTag } = await watch(engine, 'bob');
+  for (let n = 0; n < 3; n++) {
+    for (let m = 0; m < n; m++) await rule(engine, ruleset(allowBob, { ...eveOnly, id: `e${m}` }));
+    await publish(engine, pidf('open'));
+    await watch(engine, 'eve', { callId: `eve-${n}`, expires: 60 });
+  }
+  await watch(engine, 'bob', { toTag, cseq: 2, expires: 0 });
+  const numbers = (callId: string) => engine.sent.filter((notify) => notify.callId === callId).map(({ cseq }) => cseq);
+  assert.deepEqual(numbers('bob'), [1, 2, 3, 4, 5]);
+  assert.deepEqual(numbers('winfo'), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(
+    listed(engine).map((text) => text.split(':')[0]),
+    ['0 full', '1 partial', '2 partial', '3 partial', '4 partial', '5 full'],
+  );
 });

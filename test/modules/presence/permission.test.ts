@@ -1,6 +1,7 @@
 // Holds what rules do to subscriptions: who is let in, told, moved to another view or ended, at which moment, and at what cost.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { FlakyDatabase } from './database';
 import type { Engine } from './engine';
 import { key } from './records';
 import { publishText, subscribeText } from './requests';
@@ -255,6 +256,18 @@ test('ten thousand watchers with one set of permissions cost one transformation 
   while (engine.sent.length < before + count) await engine.quiet();
   assert.deepEqual(work, { composed: 1, transformed: 1, compiled: 1 });
   assert.equal(new Set(engine.sent.slice(before).map(({ body }) => body)).size, 1);
+});
+
+test('rules that are applied at one node bind the next watcher at every other', async () => {
+  const eve = { who: '<one id="sip:eve@example.com"/>', handling: 'allow' };
+  const here = await openRuled();
+  await write(here, ruleset(allowBob, eve));
+  await publish(here, pidf('open'));
+  const there = await openRuled({ clock: here.clock, database: new FlakyDatabase(here.database.inner) });
+  await watch(there, 'eve');
+  await rule(here, ruleset({ ...allowBob, handling: 'block' }, eve));
+  await watch(there, 'bob');
+  assert.deepEqual([told(there, 'eve'), told(there, 'bob')], [['active open'], ['terminated;reason=rejected']]);
 });
 
 test('pres_auth_status says what the rules say', async () => {
