@@ -184,9 +184,12 @@ export class Turn {
   }
 }
 
-/** Nothing is stored, so no commit shows that what was in memory is up to date: a refusal may be right for who knows more. */
-function isUnproven({ changes, decisions }: Draft): boolean {
-  return changes.length === 0 && decisions.some((decision) => decision.answer !== undefined);
+/**
+ * No commit shows that what was in memory is up to date when nothing is to be stored: a refusal may be right for who knows
+ * more. Nor when nothing was stored before: the rules of a presentity have no version of their own.
+ */
+function isUnproven({ resource, changes, decisions }: Draft): boolean {
+  return (resource.version === 0 || changes.length === 0) && decisions.some(({ answer }) => answer !== undefined);
 }
 
 /** The operations of each resource, in their order. */

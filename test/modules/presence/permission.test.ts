@@ -258,16 +258,25 @@ test('ten thousand watchers with one set of permissions cost one transformation 
   assert.equal(new Set(engine.sent.slice(before).map(({ body }) => body)).size, 1);
 });
 
-test('rules that are applied at one node bind the next watcher at every other', async () => {
+test('rules that are applied at one node bind the next watcher at every other, and who only asks once', async () => {
   const eve = { who: '<one id="sip:eve@example.com"/>', handling: 'allow' };
-  const here = await openRuled();
-  await write(here, ruleset(allowBob, eve));
-  await publish(here, pidf('open'));
-  const there = await openRuled({ clock: here.clock, database: new FlakyDatabase(here.database.inner) });
-  await watch(there, 'eve');
-  await rule(here, ruleset({ ...allowBob, handling: 'block' }, eve));
-  await watch(there, 'bob');
-  assert.deepEqual([told(there, 'eve'), told(there, 'bob')], [['active open'], ['terminated;reason=rejected']]);
+  const node = (n: number, over?: Engine) =>
+    openRuled({
+      ...(over === undefined ? {} : { clock: over.clock, database: new FlakyDatabase(over.database.inner) }),
+      settings: { clusterSecret: 'a secret of the nodes', clusterAddress: `sip:10.0.0.${n}:5060` },
+    });
+  for (const isPublished of [true, false]) {
+    const here = await node(1);
+    await write(here, ruleset(allowBob, eve));
+    if (isPublished) await publish(here, pidf('open'));
+    const there = await node(2, here);
+    there.presence.start();
+    await watch(there, 'eve', { expires: isPublished ? 600 : 0 });
+    await rule(here, ruleset({ ...allowBob, handling: 'block' }, eve));
+    await watch(there, 'bob');
+    await watch(there, 'bob', { callId: 'fetch', expires: 0 });
+    for (const callId of ['fetch', 'bob']) assert.deepEqual(told(there, callId), ['terminated;reason=rejected']);
+  }
 });
 
 test('pres_auth_status says what the rules say', async () => {
