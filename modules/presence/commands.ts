@@ -6,7 +6,7 @@ import { endings } from './ending';
 import { explainCommand } from './explain';
 import { listCommands } from './lists';
 import type { Presence } from './presence';
-import type { Resource, Subscription } from './resource';
+import { cseqCeiling, type Resource, type Subscription } from './resource';
 import {
   endingOf,
   keyOf as namedKey,
@@ -167,8 +167,8 @@ function dialog(presence: Presence, resource: Resource, subscription: Subscripti
     source: subscription.source,
     user_agent: subscription.userAgent,
     subscribe_cseq: subscription.remoteCseq,
-    notify_cseq: channel?.cseq ?? 'none since the start',
-    notify_answer: String(channel?.answer ?? 'none yet'),
+    notify_cseq: channel?.cseq ?? cseqCeiling(resource, subscription),
+    notify_answer: String(channel?.answer ?? 'none lately'),
     notify_state: channel?.state ?? 'idle',
     notify_failures: channel?.failures ?? 0,
     ...(channel?.state === 'backing-off' ? { next_attempt: time(channel.retryAt / 1000) } : {}),

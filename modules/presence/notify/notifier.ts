@@ -48,7 +48,7 @@ export class Notifier {
     return this.traffic.busyKeys;
   }
 
-  /** What is known of a dialog's NOTIFYs; undefined when none was sent since the start. */
+  /** What is known of a dialog's NOTIFYs; undefined when none was sent lately. */
   look(key: ResourceKey, dialog: string): Readonly<Channel> | undefined {
     return this.traffic.find(key, dialog);
   }

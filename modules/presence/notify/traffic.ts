@@ -1,12 +1,13 @@
-// Owns the channels of all resources, and the knowledge which resources have NOTIFYs under way.
-import type { Resource, ResourceKey, Subscription } from '../resource';
+// Owns the channels of all resources: those with NOTIFYs under way, and of the idle ones those used not long ago.
+import { SmallMap } from '../../../core/api';
+import { cseqCeiling, type Resource, type ResourceKey, type Subscription } from '../resource';
 import { type Channel, newChannel, rebind } from './channel';
 
 /** The channels of one resource, by dialog. */
 export interface Line {
   /** The object in memory that stands for it at present: another one when it was read anew. */
   resource: Resource;
-  readonly channels: Map<string, Channel>;
+  readonly channels: SmallMap<Channel>;
   /** How many of them are not idle. */
   underWay: number;
 }
@@ -14,12 +15,32 @@ export interface Line {
 /** By the id of the resource. */
 export type Lines = Map<string, Line>;
 
+/**
+ * Channels in a generation, roughly. A channel with what it has prepared weighs as much as the subscription, and of a million
+ * dialogs most are told something once an hour: what is not used for longest goes, and is made anew from what is stored.
+ */
+const generationSize = 65_536;
+
 export class Traffic {
   private busy = 0;
+  private old: Lines = new Map();
+  /** Channels in the young generation. */
+  private count = 0;
 
-  /** @param lines those of an earlier life of the module, too */
-  constructor(readonly lines: Lines = new Map()) {
-    for (const line of lines.values()) if (line.underWay > 0) this.busy++;
+  /** @param young those of an earlier life of the module, too */
+  constructor(
+    private young: Lines = new Map(),
+    private readonly generation = generationSize,
+  ) {
+    for (const { underWay, channels } of young.values()) {
+      if (underWay > 0) this.busy++;
+      this.count += channels.size;
+    }
+  }
+
+  /** All, for the next life of the module. */
+  get lines(): Lines {
+    return new Map([...this.old, ...this.young]);
   }
 
   /** How many resources have NOTIFYs under way. */
@@ -29,20 +50,20 @@ export class Traffic {
 
   /** Resources with NOTIFYs under way. */
   get busyKeys(): ResourceKey[] {
-    return [...this.lines.values()].filter(({ underWay }) => underWay > 0).map(({ resource }) => resource.key);
+    return [...this.all()].filter(({ underWay }) => underWay > 0).map(({ resource }) => resource.key);
   }
 
   /** The channels of one resource. */
   of(key: ResourceKey): Channel[] {
-    return [...(this.lines.get(key.id)?.channels.values() ?? [])];
+    return [...(this.at(key)?.channels.values() ?? [])];
   }
 
   isBusy(key: ResourceKey): boolean {
-    return (this.lines.get(key.id)?.underWay ?? 0) > 0;
+    return (this.at(key)?.underWay ?? 0) > 0;
   }
 
   find(key: ResourceKey, dialog: string): Channel | undefined {
-    return this.lines.get(key.id)?.channels.get(dialog);
+    return this.at(key)?.channels.get(dialog);
   }
 
   /**
@@ -50,17 +71,12 @@ export class Traffic {
    * that it is new, so that no NOTIFY was ever sent in it.
    */
   channelOf(resource: Resource, subscription: Subscription, first = false): Channel {
-    let line = this.lines.get(resource.key.id);
-    if (!line) {
-      line = { resource, channels: new Map(), underWay: 0 };
-      this.lines.set(resource.key.id, line);
-    } else if (line.resource !== resource) {
-      adopt(line, resource);
-    }
+    const line = this.lineOf(resource);
     let channel = line.channels.get(subscription.id);
     if (!channel) {
       channel = newChannel(resource, subscription, first);
       line.channels.set(subscription.id, channel);
+      this.count++;
     } else if (channel.resource !== resource) {
       rebind(channel, resource, subscription);
     } else {
@@ -71,49 +87,102 @@ export class Traffic {
 
   /** A channel leaves `idle`. */
   hold({ resource }: Channel): void {
-    const line = this.lines.get(resource.key.id);
+    const line = this.at(resource.key);
     if (line && line.underWay++ === 0) this.busy++;
   }
 
   /** A channel returns to `idle`. @returns whether nothing of its resource is under way any more */
   release({ resource }: Channel): boolean {
-    const line = this.lines.get(resource.key.id);
+    const line = this.at(resource.key);
     if (!line || --line.underWay > 0) return false;
     this.busy--;
-    if (line.channels.size === 0) this.lines.delete(resource.key.id);
+    this.dropIfEmpty(line);
     return true;
   }
 
   /** Takes out a channel that is done for good. */
   remove({ id, resource }: Channel): void {
-    const line = this.lines.get(resource.key.id);
+    const line = this.at(resource.key);
     if (!line) return;
     line.channels.delete(id);
-    if (line.channels.size === 0 && line.underWay === 0) this.lines.delete(resource.key.id);
+    this.dropIfEmpty(line);
   }
 
   /** Forgets the idle channels of a resource that is not in memory any more. */
   forget(key: ResourceKey): void {
-    const line = this.lines.get(key.id);
+    const line = this.at(key);
     if (!line) return;
-    for (const channel of line.channels.values()) if (channel.state === 'idle') line.channels.delete(channel.id);
-    if (line.channels.size === 0 && line.underWay === 0) this.lines.delete(key.id);
+    keepOnly(line, ({ state }) => state !== 'idle');
+    this.dropIfEmpty(line);
   }
 
   /** The channels that are not idle. */
   *working(): Iterable<Channel> {
-    for (const { underWay, channels } of this.lines.values()) {
+    for (const { underWay, channels } of this.all()) {
       if (underWay === 0) continue;
       for (const channel of channels.values()) if (channel.state !== 'idle') yield channel;
     }
   }
+
+  private *all(): Iterable<Line> {
+    yield* this.young.values();
+    yield* this.old.values();
+  }
+
+  private at({ id }: ResourceKey): Line | undefined {
+    return this.young.get(id) ?? this.old.get(id);
+  }
+
+  /** The line of a resource, young from now on. */
+  private lineOf(resource: Resource): Line {
+    const { id } = resource.key;
+    let line = this.young.get(id);
+    if (!line) {
+      if (this.count > this.generation) this.turnOver();
+      line = this.old.get(id);
+      if (line) this.old.delete(id);
+      else line = { resource, channels: new SmallMap(), underWay: 0 };
+      this.count += line.channels.size;
+      this.young.set(id, line);
+    }
+    if (line.resource !== resource) {
+      const former = line.resource;
+      keepOnly(
+        line,
+        ({ state, resource: of, id: dialog }) =>
+          state !== 'idle' || (of === former && resource.subscriptions.has(dialog)),
+      );
+      line.resource = resource;
+    }
+    return line;
+  }
+
+  private turnOver(): void {
+    const leaving = this.old;
+    this.old = this.young;
+    this.young = new Map();
+    this.count = 0;
+    for (const [id, line] of leaving) {
+      if (line.underWay === 0) keepOnly(line, isNeeded);
+      if (line.channels.size > 0) this.old.set(id, line);
+    }
+  }
+
+  private dropIfEmpty({ channels, underWay, resource }: Line): void {
+    if (channels.size > 0 || underWay > 0) return;
+    this.young.delete(resource.key.id);
+    this.old.delete(resource.key.id);
+  }
 }
 
-/** Takes a resource that was read anew, without the channels that it has no use for. */
-function adopt(line: Line, resource: Resource): void {
-  for (const channel of line.channels.values()) {
-    const isKnown = channel.resource === line.resource && resource.subscriptions.has(channel.id);
-    if (channel.state === 'idle' && !isKnown) line.channels.delete(channel.id);
-  }
-  line.resource = resource;
+/**
+ * Whether an idle channel says more than what is stored: then its dialog would notice that it was forgotten. One that has used
+ * every number up to the ceiling is made again as it was, for what is told next raises the ceiling by one.
+ */
+function isNeeded({ resource, subscription, cseq, failures }: Channel): boolean {
+  return subscription.winfo || failures > 0 || cseq !== cseqCeiling(resource, subscription);
+}
+
+function keepOnly({ channels }: Line, isKept: (channel: Channel) => boolean): void {
+  for (const channel of [...channels.values()]) if (!isKept(channel)) channels.delete(channel.id);
 }
