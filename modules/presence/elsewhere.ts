@@ -11,6 +11,7 @@ const oneDatabase = { none: 'presence keeps everything in the database of its ow
 
 export const elsewhere: Elsewhere = {
   'presence_xml.force_active': { is: 'force_active' },
+  'presence_xml.xcapauth_userdel_reason': { is: 'xcapauth_userdel_reason' },
   'presence.max_expires_subscribe': { is: 'max_expires' },
   'presence.max_expires_publish': { is: 'max_expires' },
   'presence.subs_db_mode': stored,

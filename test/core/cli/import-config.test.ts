@@ -121,3 +121,20 @@ test('it says what is missing', async () => {
   assert.match((await run()).err, /which config\? One file, please/);
   assert.match((await run('none.cfg')).err, /none\.cfg cannot be read/);
 });
+
+test('what Kamailio says of permission in presence_xml is said to presence', async () => {
+  const file = join(folder, 'permission.cfg');
+  writeFileSync(
+    file,
+    `loadmodule "presence.so"
+loadmodule "presence_xml.so"
+modparam("presence_xml", "force_active", 0)
+modparam("presence_xml", "xcapauth_userdel_reason", "probation;retry-after=30")
+`,
+  );
+  const { config } = await made(file);
+  assert.deepEqual(config.modparam, [
+    ['presence', 'force_active', 0],
+    ['presence', 'xcapauth_userdel_reason', 'probation;retry-after=30'],
+  ]);
+});
