@@ -202,10 +202,7 @@ export class Script implements Whereabouts {
     run.pending++;
     promise.then(
       (value) => this.#settle(run, number, plain(value, called)),
-      (error) => {
-        const value = this.#thrown(run, name, error);
-        this.#settle(run, number, value === undefined ? named(name, error) : value);
-      },
+      (error) => this.#settle(run, number, this.#thrown(run, name, error) ?? named(name, error)),
     );
     return number;
   }
