@@ -77,7 +77,7 @@ export type {
   ServerTransaction,
   TransactionLayer,
 } from './sip/transaction/layer';
-export type { Endpoint, Flow, Protocol } from './sip/transport/flow';
+export type { Endpoint, Flow, Outgoing, Protocol } from './sip/transport/flow';
 export { hostPort, parseFlowKey } from './sip/transport/flow';
 export type { ListenPoint, TransportLayer } from './sip/transport/layer';
 export type { SipUri } from './sip/uri';

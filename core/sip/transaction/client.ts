@@ -5,7 +5,7 @@ import type { Logger } from '../../base/logger';
 import type { Random } from '../../base/random';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
 import type { SipResponse } from '../message';
-import type { Flow } from '../transport/flow';
+import type { Flow, Outgoing } from '../transport/flow';
 import type { MethodCounts } from './counts';
 import type { Timers } from './timers';
 
@@ -19,7 +19,7 @@ export interface ClientRequest {
   readonly flow: Flow;
   readonly method: string;
   /** Makes the request, with `Via: ` + via as its top Via. Called once, at once. */
-  render(via: string): Buffer;
+  render(via: string): Outgoing;
   /** Called once, never before `request` has returned. */
   onFinal(outcome: ClientOutcome): void;
 }
@@ -87,10 +87,10 @@ export class ClientTransactions {
     const { flow } = options;
     const branch = branchOf(this.#random.token());
     const via = `${sentWith(flow.protocol)}${this.#sentBy(flow)};branch=${branch};rport`;
-    const bytes = options.render(via);
+    const message = options.render(via);
     this.#counts.request(options.method);
     const now = this.#wheel.now();
-    const call = new Call(this, branch, options, bytes, now + 64 * this.#timers.t1);
+    const call = new Call(this, branch, options, message, now + 64 * this.#timers.t1);
     call.interval = this.#timers.t1;
     this.#pending.set(branch, call);
     if (flow.protocol !== 'udp') {
@@ -136,7 +136,7 @@ export class ClientTransactions {
   }
 
   #send(call: Call): void {
-    call.flow.send(call.bytes, (error) => {
+    call.flow.send(call.message, (error) => {
       this.#log.debug({ err: error, flow: call.flow.key }, 'a request could not be sent');
       this.#finish(call, { failure: 'transport' });
     });
@@ -194,7 +194,7 @@ export class Call implements ClientTransaction {
     table: ClientTransactions,
     readonly branch: string,
     request: ClientRequest,
-    readonly bytes: Buffer,
+    readonly message: Outgoing,
     readonly deadline: number,
   ) {
     this.#table = table;

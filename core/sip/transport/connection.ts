@@ -5,7 +5,7 @@ import { type Frame, findFrame, skipKeepAlive } from '../frame';
 import { parseMessage } from '../message';
 import { ByteQueue } from './bytes';
 import type { Connection } from './connections';
-import { type Endpoint, flowKey, type Protocol, withoutZone } from './flow';
+import { bytesOf, type Endpoint, flowKey, type Outgoing, type Protocol, withoutZone } from './flow';
 import { type Received, show, type TransportHost } from './protocol';
 
 /** How long what is under way may still go out after the peer has closed its side or we have refused to go on, ms. */
@@ -64,7 +64,8 @@ export class StreamConnection implements Connection {
   }
 
   /** Goes on working for a moment after the peer has closed its side, for the replies under way. */
-  send(bytes: Buffer, onError?: (error: Error) => void): void {
+  send(message: Outgoing, onError?: (error: Error) => void): void {
+    const bytes = bytesOf(message);
     if (!this.#socket.writable) {
       this.#failed(new Error('the connection is closed'), onError);
       return;

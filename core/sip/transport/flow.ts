@@ -9,6 +9,19 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** A message to send: its bytes, or its head, one character a byte, and its body. Neither is changed once it is sent. */
+export type Outgoing = Buffer | { readonly head: string; readonly body: Buffer };
+
+/** The bytes of a message. */
+export function bytesOf(message: Outgoing): Buffer {
+  if (message instanceof Uint8Array) return message;
+  const { head, body } = message;
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, 0, 'latin1');
+  bytes.set(body, head.length);
+  return bytes;
+}
+
 /** Where a message came from, and where one can be sent. */
 export interface Flow {
   readonly protocol: Protocol;
@@ -22,7 +35,7 @@ export interface Flow {
    * Sends one message. Never throws. `onError` is called at most once, later, when the message is known not to have left:
    * the connection is gone, the peer does not read, the datagram is too large, there is no route.
    */
-  send(bytes: Buffer, onError?: (error: Error) => void): void;
+  send(message: Outgoing, onError?: (error: Error) => void): void;
 }
 
 /** host:port, an IPv6 address in brackets. */

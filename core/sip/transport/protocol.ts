@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger';
 import type { TimerWheel } from '../../base/wheel';
 import type { Parsed } from '../message';
 import type { ConnectionTable } from './connections';
-import type { Endpoint, Flow, Protocol } from './flow';
+import { bytesOf, type Endpoint, type Flow, type Outgoing, type Protocol } from './flow';
 import type { TransportLimits } from './limits';
 
 /** An open listening socket. */
@@ -42,8 +42,8 @@ export interface TransportCounters {
 export type Onlooker = (sent: boolean, protocol: Protocol, remote: Endpoint, text: () => string) => void;
 
 /** Shows a message that leaves. Who has nobody to show it to should not call this. */
-export function show(onlookers: ReadonlySet<Onlooker>, protocol: Protocol, remote: Endpoint, bytes: Buffer): void {
-  for (const see of onlookers) see(true, protocol, remote, () => bytes.toString('latin1'));
+export function show(onlookers: ReadonlySet<Onlooker>, protocol: Protocol, remote: Endpoint, message: Outgoing): void {
+  for (const see of onlookers) see(true, protocol, remote, () => bytesOf(message).toString('latin1'));
 }
 
 /** What the layer lends to its protocols. */

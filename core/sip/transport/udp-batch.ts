@@ -1,7 +1,7 @@
 // Owns UDP sockets of the compiled addon: one call for all that has come, and one system call for all that a turn sends.
 import { getSystemErrorName } from 'node:util';
 import type { Logger } from '../../base/logger';
-import { hostPort } from './flow';
+import { hostPort, type Outgoing } from './flow';
 import {
   type Addon,
   addressWords,
@@ -81,8 +81,9 @@ class BatchSocket<P extends Peer> implements UdpSocket {
     return (this.#outbox[outQueuedBytes] ?? 0) > maxQueuedBytes;
   }
 
-  send(bytes: Buffer, to: Peer, onError: OnError): void {
-    const { length } = bytes;
+  send(message: Outgoing, to: Peer, onError: OnError): void {
+    const bytes = message instanceof Uint8Array;
+    const length = bytes ? message.length : message.head.length + message.body.length;
     to.packed ??= this.#pack(to);
     const address = to.packed;
     if (address === undefined || length > largestDatagram) {
@@ -97,7 +98,12 @@ class BatchSocket<P extends Peer> implements UdpSocket {
     }
     if (count === 0) this.#begin();
     const entry = outHead + count * outStride;
-    this.#slab.set(bytes, this.#used);
+    if (bytes) {
+      this.#slab.set(message, this.#used);
+    } else {
+      this.#slab.write(message.head, this.#used, 'latin1');
+      this.#slab.set(message.body, this.#used + message.head.length);
+    }
     this.#outbox[entry] = this.#used;
     this.#outbox[entry + 1] = length;
     this.#outbox[entry + 2] = onError && this.#asking.length < maxAsking ? this.#asking.push(onError) : 0;

@@ -1,7 +1,7 @@
 // Owns UDP sockets of Node's own: a system call and a callback for every datagram, on every platform.
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { withoutZone } from './flow';
+import { bytesOf, type Outgoing, withoutZone } from './flow';
 import { maxQueuedBytes, type OpenUdpSocket, type Peer, type SocketOwner, type UdpSocket } from './udp-socket';
 
 /** libuv is asked for what it has queued once in so many sends. */
@@ -56,7 +56,8 @@ class DgramSocket<P extends Peer> implements UdpSocket {
     return this.#full;
   }
 
-  send(bytes: Buffer, { remote }: Peer, onError: ((error: Error) => void) | undefined): void {
+  send(message: Outgoing, { remote }: Peer, onError: ((error: Error) => void) | undefined): void {
+    const bytes = bytesOf(message);
     try {
       // Without a callback Node keeps quiet about errors and makes no tick for them: the price of a reply.
       if (onError) {

@@ -1,5 +1,5 @@
 // Owns what a UDP socket is to its listen point: datagrams in and out, whoever calls the kernel for them.
-import type { Endpoint } from './flow';
+import type { Endpoint, Outgoing } from './flow';
 
 /** What may wait for the kernel before more is refused, in bytes. */
 export const maxQueuedBytes = 8 * 1024 * 1024;
@@ -28,9 +28,9 @@ export interface UdpSocket {
   /** Whether more than `maxQueuedBytes` wait for the kernel. */
   readonly full: boolean;
   /**
-   * Sends, at the latest at the end of this turn of the event loop; the bytes may be written over afterwards. Never throws.
+   * Sends, at the latest at the end of this turn of the event loop. Never throws.
    */
-  send(bytes: Buffer, to: Peer, onError: ((error: Error) => void) | undefined): void;
+  send(message: Outgoing, to: Peer, onError: ((error: Error) => void) | undefined): void;
   /** The size of the receive buffer that the kernel has granted (which is twice what it is asked for, socket(7)). */
   receiveBuffer(): number;
   /** Asks for a buffer of so many bytes. @throws Error when the kernel refuses */

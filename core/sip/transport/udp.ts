@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { parseMessage } from '../message';
 import { isWildcard, LocalAddresses } from './addresses';
-import { type Endpoint, type Flow, flowKey, withoutZone } from './flow';
+import { type Endpoint, type Flow, flowKey, type Outgoing, withoutZone } from './flow';
 import { type ListenPoint, show, type Transport, type TransportHost } from './protocol';
 import type { OpenUdpSocket, Peer, SocketOwner, UdpSocket } from './udp-socket';
 
@@ -96,15 +96,15 @@ class UdpPoint implements ListenPoint, SocketOwner<UdpFlow> {
     return { address: this.#addresses.facing(remote.address), port: this.port };
   }
 
-  send(bytes: Buffer, flow: UdpFlow, onError: ((error: Error) => void) | undefined): void {
+  send(message: Outgoing, flow: UdpFlow, onError: ((error: Error) => void) | undefined): void {
     const socket = this.#socket;
     if (socket === undefined || !this.open || socket.full) {
       this.failed(new Error(this.open ? 'the udp send queue is full' : 'the udp socket is closed'), onError);
       return;
     }
     this.#host.counters.sent++;
-    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, 'udp', flow.remote, bytes);
-    socket.send(bytes, flow, onError);
+    if (this.#host.onlookers.size > 0) show(this.#host.onlookers, 'udp', flow.remote, message);
+    socket.send(message, flow, onError);
   }
 
   async close(): Promise<void> {
@@ -198,8 +198,8 @@ class UdpFlow implements Flow, Peer {
     return this.#source;
   }
 
-  send(bytes: Buffer, onError?: (error: Error) => void): void {
-    this.#point.send(bytes, this, onError);
+  send(message: Outgoing, onError?: (error: Error) => void): void {
+    this.#point.send(message, this, onError);
   }
 }
 

@@ -1,8 +1,8 @@
 // Owns one NOTIFY on its way: how it is written, and whom its outcome is told.
-import type { ClientOutcome, ClientRequest, ClientTransaction, Flow } from '../../../core/api';
+import type { ClientOutcome, ClientRequest, ClientTransaction, Flow, Outgoing } from '../../../core/api';
 import type { Subscription } from '../resource';
 import type { Channel, Told } from './channel';
-import { type Content, type NotifyFrame, notifyBytes } from './message';
+import { type Content, type NotifyFrame, notify } from './message';
 
 /** What is the notifier's business. */
 export interface Tower {
@@ -26,8 +26,8 @@ export class Flight implements ClientRequest, Told {
     private readonly content: Content,
   ) {}
 
-  render(via: string): Buffer {
-    return notifyBytes(this.frame, via, this.cseq, this.state, this.content);
+  render(via: string): Outgoing {
+    return notify(this.frame, via, this.cseq, this.state, this.content);
   }
 
   onFinal(outcome: ClientOutcome): void {

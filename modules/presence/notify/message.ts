@@ -1,5 +1,5 @@
 // Owns the bytes of a NOTIFY: what stays the same in a dialog is made once, the rest is put around it.
-import { detach, type Flow } from '../../../core/api';
+import { detach, type Flow, type Outgoing } from '../../../core/api';
 import type { Ending } from '../ending';
 import type { Subscription } from '../resource';
 import { routesOf } from './target';
@@ -53,10 +53,7 @@ export function subscriptionState(subscription: Subscription, ends: Ending | und
 }
 
 /** One NOTIFY. `via` is the whole Via value. */
-export function notifyBytes(frame: NotifyFrame, via: string, cseq: number, state: string, content: Content): Buffer {
+export function notify(frame: NotifyFrame, via: string, cseq: number, state: string, content: Content): Outgoing {
   const head = `${frame.start}${via}${frame.headers}${cseq} NOTIFY\r\nSubscription-State: ${state}\r\n`;
-  const bytes = Buffer.allocUnsafe(head.length + content.length);
-  bytes.write(head, 0, 'latin1');
-  content.copy(bytes, head.length);
-  return bytes;
+  return { head, body: content };
 }

@@ -5,7 +5,7 @@ import type { SipServices } from '../../../core/module/context';
 import type { EventRouteInput, RoutedRequest } from '../../../core/module/request';
 import { parseMessage } from '../../../core/sip/message';
 import type { ClientOutcome } from '../../../core/sip/transaction/client';
-import { type Flow, flowKey, parseFlowKey } from '../../../core/sip/transport/flow';
+import { type Flow, flowKey, type Outgoing, parseFlowKey } from '../../../core/sip/transport/flow';
 import type { EventPackage, RuleFormat, WatcherinfoFormat } from '../../../modules/presence/api';
 import { scriptFunctions } from '../../../modules/presence/functions';
 import { Handlers } from '../../../modules/presence/handlers';
@@ -223,7 +223,7 @@ export class Engine {
   private sip(): SipServices {
     const { findFlow = flowOf, flowTo = () => flowOf('udp:127.0.0.1:5060>127.0.0.1:5070') } = this.spec;
     const transactions = {
-      request: (options: { flow: Flow; render(via: string): Buffer; onFinal(outcome: ClientOutcome): void }) => {
+      request: (options: { flow: Flow; render(via: string): Outgoing; onFinal(outcome: ClientOutcome): void }) => {
         const sent = new SentNotify(options.render('SIP/2.0/UDP h;branch=z9hG4bKn'), options.flow, (outcome) =>
           options.onFinal(outcome),
         );

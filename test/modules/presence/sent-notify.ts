@@ -1,7 +1,7 @@
 // Owns a NOTIFY as the presence tests see it: handed to the transactions, answered when a test says so.
 import { parseMessage, type SipRequest, type SipResponse } from '../../../core/sip/message';
 import type { ClientOutcome } from '../../../core/sip/transaction/client';
-import type { Flow } from '../../../core/sip/transport/flow';
+import { bytesOf, type Flow, type Outgoing } from '../../../core/sip/transport/flow';
 import type { WatcherinfoDocument } from '../../../modules/presence/api';
 
 /** A NOTIFY that was handed to the transactions. */
@@ -12,10 +12,11 @@ export class SentNotify {
   private kept: ClientOutcome | undefined;
 
   constructor(
-    bytes: Buffer,
+    message: Outgoing,
     readonly flow: Flow,
     private onFinal: ((outcome: ClientOutcome) => void) | undefined,
   ) {
+    const bytes = bytesOf(message);
     const parsed = parseMessage(bytes);
     if (parsed.kind !== 'request') throw new Error(`not a request: ${bytes.toString('latin1')}`);
     this.request = parsed.message;

@@ -7,7 +7,15 @@ import { buildReply } from '../../../../core/sip/reply';
 import { type ServerTransaction, TransactionLayer } from '../../../../core/sip/transaction/layer';
 import { defaultOverloadLimits } from '../../../../core/sip/transaction/overload';
 import type { ServerTransactionLimits } from '../../../../core/sip/transaction/server';
-import { type Endpoint, type Flow, flowKey, hostPort, type Protocol } from '../../../../core/sip/transport/flow';
+import {
+  bytesOf,
+  type Endpoint,
+  type Flow,
+  flowKey,
+  hostPort,
+  type Outgoing,
+  type Protocol,
+} from '../../../../core/sip/transport/flow';
 import type { Received, TransportLayer } from '../../../../core/sip/transport/layer';
 import { ManualClock } from '../../../support/clock';
 import { fresh, type RequestParts, requestText, WireMessage } from '../../../support/wire';
@@ -38,13 +46,13 @@ export class FakeFlow implements Flow {
     return new WireMessage(this.sent.at(-1)?.toString('latin1') ?? '');
   }
 
-  send(bytes: Buffer, onError?: (error: Error) => void): void {
+  send(message: Outgoing, onError?: (error: Error) => void): void {
     const { failure } = this;
     if (failure) {
       if (onError) setImmediate(onError, failure);
       return;
     }
-    this.sent.push(bytes);
+    this.sent.push(bytesOf(message));
   }
 }
 

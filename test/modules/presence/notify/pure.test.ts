@@ -2,14 +2,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseMessage, type SipResponse } from '../../../../core/sip/message';
+import { bytesOf } from '../../../../core/sip/transport/flow';
 import { newChannel, rebind, tell } from '../../../../modules/presence/notify/channel';
-import {
-  contentOf,
-  frameOf,
-  noContent,
-  notifyBytes,
-  subscriptionState,
-} from '../../../../modules/presence/notify/message';
+import { contentOf, frameOf, noContent, notify, subscriptionState } from '../../../../modules/presence/notify/message';
 import { Outbox } from '../../../../modules/presence/notify/outbox';
 import { judge } from '../../../../modules/presence/notify/outcome';
 import { resource, start, startSeconds, subscription } from '../records';
@@ -58,13 +53,14 @@ test('back-off doubles from 5 s to 5 minutes and no further', () => {
 
 test('a NOTIFY has the headers of its dialog, and is what a parser reads', () => {
   const each = subscription({ eventId: '42', routes: '<sip:p1;lr>, <sip:p2;lr>' });
-  const bytes = notifyBytes(
+  const sent = notify(
     frameOf(each, 'presence', 'Rollcall', { key: each.source }),
     'SIP/2.0/UDP h;branch=z9hG4bKn',
     7,
     subscriptionState(each, undefined, start),
     contentOf('application/pidf+xml', Buffer.from('<é/>')),
   );
+  const bytes = bytesOf(sent);
   const parsed = parseMessage(bytes);
   assert.ok(parsed.kind === 'request');
   const { message } = parsed;
