@@ -149,6 +149,7 @@ async function installForTests() {
   const wanted = [
     { program: 'sipp', question: '-v', pack: 'sip-tester', without: 'SIPp: the tests in test/sipp' },
     { program: 'mariadbd', question: '--version', pack: 'mariadb-server', without: 'MariaDB: the tests of db_mysql' },
+    { program: 'systemd-analyze', question: '--version', pack: 'systemd', without: 'systemd: the check of its unit' },
     { program: 'gcc', question: '--version', pack: 'gcc libc6-dev', without: 'gcc: the benchmark’s smoke test' },
     {
       program: 'kamailio',

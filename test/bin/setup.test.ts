@@ -214,6 +214,7 @@ test('with --test and no way to install a program it says which tests will be sk
     said,
     /^setup: without MariaDB: the tests of db_mysql will be skipped \(.* the package mariadb-server\)$/m,
   );
+  assert.match(said, /^setup: without systemd: .* will be skipped \(.* the package systemd\)$/m);
   assert.match(said, /^setup: without gcc: .* will be skipped \(.* gcc libc6-dev\)$/m);
   assert.match(said, /^setup: without Kamailio: .* will be skipped \(.* kamailio kamailio-presence-modules .*\)$/m);
 });
@@ -240,6 +241,7 @@ echo "$1 $last" >> '${join(tree.folder, 'calls.log')}'
     'update',
     'install sip-tester',
     'install mariadb-server',
+    'install systemd',
     'install libc6-dev',
     'install kamailio-xml-modules',
   ]);
