@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { systemClock } from '../core/base/clock';
 import { silentLogger } from '../core/base/logger';
 import { systemRandom } from '../core/base/random';
-import type { Change, Database } from '../core/db/database';
+import type { Change, Database, Table, Value } from '../core/db/database';
 import { openMemoryDatabase } from '../core/db/memory';
 import { parseDatabaseUrl } from '../core/db/url';
 import { openMysql } from '../modules/db_mysql/database';
@@ -71,24 +71,29 @@ const names = (user: number) => ({ username: `user${user}`, domain: 'example.com
 const uri = (user: number) => `sip:user${user}@example.com`;
 const tag = (user: number, version: number) => `${String(version).padStart(8, 'a1b2c3d4')}${user % 10}`;
 
+function rowOf(table: Table, values: Readonly<Record<string, Value>>): Value[] {
+  return table.columns.map(({ name, default: standard }) => values[name] ?? standard ?? null);
+}
+
 /** What a PUBLISH stores: the first one both rows, a refresh the version and what is new of the publication. */
 function change(user: number, version: number): Change {
   const { username, domain, event } = names(user);
   const now = 1_700_000_000 + (version >> 4);
   const ruid = tag(user, 0);
+  const due = { version: version + 1, due_time: now + 3600 };
   const guard = {
     table: resource,
-    row: [uri(user), event, version + 1, 0, 0, 0, now + 3600],
+    row: rowOf(resource, { presentity_uri: uri(user), event, ...due }),
     versionColumn: 'version',
     expected: version,
     changed: [],
   };
-  if (version === 0) {
-    const row = [username, domain, event, ruid, now + 3600, now, body, '', 0, ruid, 1, now];
-    return { guard, writes: [{ op: 'put', table: presentity, row }] };
-  }
   const set = { etag: tag(user, version), expires: now + 3600, received_time: now };
-  return { guard, writes: [{ op: 'update', table: presentity, key: [username, domain, event, ruid], set }] };
+  if (version > 0) {
+    return { guard, writes: [{ op: 'update', table: presentity, key: [username, domain, event, ruid], set }] };
+  }
+  const row = rowOf(presentity, { ...names(user), ...set, body, ruid, sequence: 1, changed_time: now });
+  return { guard, writes: [{ op: 'put', table: presentity, row }] };
 }
 
 /** Loads of one resource each while `busy` writers commit: what a request waits whose resource is not in memory. */

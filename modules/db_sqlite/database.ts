@@ -23,7 +23,7 @@ import {
 } from '../../core/api';
 import { ThreadLink } from './link';
 import { StatementBook } from './program';
-import type { CommitAnswer, SelectAnswer, ThreadOptions } from './protocol';
+import type { CommitAnswer, Job, SelectAnswer, ThreadOptions } from './protocol';
 
 export interface SqliteOptions {
   readonly clock: Clock;
@@ -135,8 +135,7 @@ export class SqliteDatabase implements Database {
   async #run(changes: readonly Change[]): Promise<readonly Result[] | undefined> {
     const job = this.#changes.packChanges(changes);
     try {
-      const transfer = job.blobs === undefined ? [] : [job.blobs];
-      const answer = (await this.#writer.request({ kind: 'commit', job }, transfer)) as CommitAnswer;
+      const answer = (await this.#writer.request({ kind: 'commit', job }, buffersOf(job))) as CommitAnswer;
       this.#noteSuccess(answer);
       return resultsOf(changes.length, answer);
     } catch (error) {
@@ -149,8 +148,7 @@ export class SqliteDatabase implements Database {
     const reads = this.#reads.splice(0);
     try {
       const job = this.#queries.packSelects(reads.flatMap((read) => read.queries));
-      const transfer = job.blobs === undefined ? [] : [job.blobs];
-      const answer = (await this.#reader.request({ kind: 'select', job }, transfer)) as SelectAnswer;
+      const answer = (await this.#reader.request({ kind: 'select', job }, buffersOf(job))) as SelectAnswer;
       let at = 0;
       for (const read of reads) {
         read.resolve(answer.slice(at, at + read.queries.length));
@@ -187,6 +185,11 @@ export class SqliteDatabase implements Database {
       'the write-ahead log grows: another process reads the database without ever ending its transaction',
     );
   }
+}
+
+/** What is handed over and not copied: only large things, because to hand over costs as much as to copy a page. */
+function buffersOf({ blobs }: Job): ArrayBuffer[] {
+  return blobs.length > 4096 ? [blobs.buffer] : [];
 }
 
 function resultsOf(count: number, answer: CommitAnswer): readonly Result[] | undefined {

@@ -1,26 +1,33 @@
-// Owns the messages between the main thread and the two threads that hold SQLite: flat arrays, because they cross a copy.
+// Owns the messages between the main thread and the two threads that hold SQLite: flat, because they cross a copy.
 import type { Table, TableStep, Value } from '../../core/api';
 
 /** A statement, numbered by its place in the list that one side has sent and the other keeps. */
 export interface StatementText {
   readonly sql: string;
-  /** Per parameter, whether it is a blob. */
-  readonly blob: readonly boolean[];
+  /** How many it has. */
+  readonly parameters: number;
   /** A guard touches exactly one row, else its change is stale. */
   readonly guard?: { readonly table: string /** Parameters that name the row. */; readonly key: readonly number[] };
 }
 
-/**
- * Statements to run, one after the other: the statement's number, then its parameters. A blob takes two places, offset and length
- * in `Job.blobs` (offset null: the value is null). In a commit each change begins with the number of its statements.
- */
-export type Program = (string | number | null)[];
+/** What a value is. */
+export const kinds = { null: 0, number: 1, text: 2, blob: 3 } as const;
 
+/**
+ * Statements to run, one after the other: the statement's number, then its parameters. In a commit each change begins with the
+ * number of its statements. A list of values would be copied one by one; this crosses as a string and blocks of memory.
+ */
 export interface Job {
   /** Statements not sent before. */
   readonly statements: readonly StatementText[];
-  readonly program: Program;
-  readonly blobs: ArrayBuffer | undefined;
+  /** Counts and statements' numbers; of the values the numbers, the lengths of texts, the lengths of blobs. */
+  readonly numbers: Float64Array<ArrayBuffer>;
+  /** The kind of each value. */
+  readonly kinds: Uint8Array<ArrayBuffer>;
+  /** All texts. */
+  readonly texts: string;
+  /** All blobs. */
+  readonly blobs: Uint8Array<ArrayBuffer>;
   /** Changes of a commit, queries of a select. */
   readonly count: number;
 }

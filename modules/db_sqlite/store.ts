@@ -5,6 +5,7 @@ import { keyText, RollcallError, type Table, type TableStep, type Value } from '
 import { Connection } from './connection';
 import { faultOf, isBusy } from './faults';
 import { heldLogBytes, logBytes, openFile } from './file';
+import { Cursor } from './packing';
 import type { CommitAnswer, Fault, Job, SelectAnswer, StatementText, ThreadOptions } from './protocol';
 import { prepareTables } from './schema';
 
@@ -72,7 +73,7 @@ export class Store {
         for (let i = 0; i < job.count; i++) {
           const id = cursor.number();
           const text = this.#text(id);
-          answer.push(connection.statement(id, text.sql).all(...cursor.values(text)));
+          answer.push(connection.statement(id, text.sql).all(...cursor.values(text.parameters)));
         }
         return answer;
       }),
@@ -91,11 +92,11 @@ export class Store {
 
   #play(connection: Connection, job: Job, fenced: boolean): Played {
     const { db } = connection;
-    const cursor = new Cursor(job);
+    let cursor = new Cursor(job);
     const played: Played = { stale: [], failed: [] };
     const poisoned = new Set<string>();
     for (let change = 0; change < job.count; change++) {
-      const end = fenced ? this.#endOf(cursor) : 0;
+      const start = fenced ? cursor.fork() : cursor;
       if (fenced) db.exec('SAVEPOINT change');
       try {
         if (!this.#playChange(connection, cursor, poisoned)) played.stale.push(change);
@@ -104,7 +105,7 @@ export class Store {
         if (!fenced || fault.kind !== 'change') throw error;
         db.exec('ROLLBACK TO change');
         played.failed.push({ change, fault });
-        cursor.at = end;
+        cursor = this.#behind(start);
       }
       if (fenced) db.exec('RELEASE change');
     }
@@ -118,7 +119,7 @@ export class Store {
     for (; statements > 0; statements--) {
       const id = cursor.number();
       const text = this.#text(id);
-      const values = cursor.values(text);
+      const values = cursor.values(text.parameters);
       if (!fresh) continue;
       if (text.guard === undefined) {
         connection.statement(id, text.sql).run(...values);
@@ -132,13 +133,10 @@ export class Store {
     return fresh;
   }
 
-  /** Where the change at the cursor ends. */
-  #endOf(cursor: Cursor): number {
-    const start = cursor.at;
-    for (let left = cursor.number(); left > 0; left--) cursor.values(this.#text(cursor.number()));
-    const end = cursor.at;
-    cursor.at = start;
-    return end;
+  /** Behind the change at the cursor. */
+  #behind(cursor: Cursor): Cursor {
+    for (let left = cursor.number(); left > 0; left--) cursor.values(this.#text(cursor.number()).parameters);
+    return cursor;
   }
 
   /** Bytes of the log if it could not be shrunk. Checkpoints keep it small unless another process reads without end. */
@@ -203,35 +201,4 @@ export class Store {
 
 function rowName(text: StatementText, values: readonly Value[]): string {
   return `${text.guard?.table} ${keyText((text.guard?.key ?? []).map((place) => values[place] ?? null))}`;
-}
-
-/** Walks a program. */
-class Cursor {
-  at = 0;
-  readonly #job: Job;
-  readonly #blobs: Uint8Array;
-
-  constructor(job: Job) {
-    this.#job = job;
-    this.#blobs = new Uint8Array(job.blobs ?? new ArrayBuffer(0));
-  }
-
-  number(): number {
-    return Number(this.#job.program[this.at++]);
-  }
-
-  values(text: StatementText): Value[] {
-    const { program } = this.#job;
-    const { blob } = text;
-    const values: Value[] = new Array(blob.length);
-    for (let i = 0; i < blob.length; i++) {
-      const value = program[this.at++] ?? null;
-      if (blob[i] !== true) values[i] = value;
-      else {
-        const length = Number(program[this.at++]);
-        values[i] = typeof value === 'number' ? this.#blobs.subarray(value, value + length) : null;
-      }
-    }
-    return values;
-  }
 }
