@@ -33,15 +33,21 @@ export function addColumnSql(table: Table, column: Column): string {
   return `ALTER TABLE ${quote(table.name)} ADD COLUMN ${columnSql(column)}`;
 }
 
-/** Kamailio's way of naming: TABLE_INDEX, since SQLite's index names are one namespace. */
-/** Names of indexes are those of the file, not of the table. */
+/** Kamailio's way of naming: TABLE_INDEX, since names of indexes are those of the file, not of the table. */
 export function indexName(table: Table, index: Index): string {
   return `${table.name}_${index.name}`;
 }
 
+/**
+ * Rows with null in the first column are left out of the index: no comparison finds them, and where most rows have nothing there
+ * it is small and seldom written.
+ */
 export function createIndexSql(table: Table, index: Index): string {
+  const [first = ''] = index.columns;
   const unique = index.unique === true ? 'UNIQUE ' : '';
-  return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(indexName(table, index))} ON ${quote(table.name)} (${list(index.columns)})`;
+  const isNullable = table.columns.some(({ name, nullable }) => name === first && nullable === true);
+  const where = isNullable && index.unique !== true ? ` WHERE ${quote(first)} IS NOT NULL` : '';
+  return `CREATE ${unique}INDEX IF NOT EXISTS ${quote(indexName(table, index))} ON ${quote(table.name)} (${list(index.columns)})${where}`;
 }
 
 function columnSql(column: Column): string {

@@ -1,13 +1,30 @@
 // Owns the translation between records and rows: which column holds what, and which writes a change becomes.
 import type { Row, Value, Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
-import type { AuthorisedWatcher, Publication, Resource, ResourceKey, RulesDocument, Stored } from '../resource';
+import {
+  type AuthorisedWatcher,
+  owed,
+  type Publication,
+  type Resource,
+  type ResourceKey,
+  type RulesDocument,
+  type Stored,
+} from '../resource';
 import { endWrite, joinAddress, splitAddress, statusNumbers, subscriptionKey, subscriptionWrite } from './dialogs';
 import type { Schema } from './schema';
 
 /** The row of a resource as it becomes with version and note of `next`. */
 export function resourceRow({ key, fanouts, winfoFanouts, dueNoted }: Resource, next: Stored): Row {
-  return [key.uri, key.event, next.version, fanouts, winfoFanouts, next.owed, orNull(dueNoted), next.notifier];
+  return [
+    key.uri,
+    key.event,
+    next.version,
+    fanouts,
+    winfoFanouts,
+    owedOrNull(next.owed),
+    orNull(dueNoted),
+    next.notifier,
+  ];
 }
 
 /** The columns of that row that are not stored like this already, beside the version. */
@@ -25,7 +42,7 @@ export function readResourceRow(resource: Resource, row: Row): void {
   resource.loadedVersion = resource.version;
   resource.fanouts = Number(row[3]);
   resource.winfoFanouts = Number(row[4]);
-  resource.owed = Number(row[5]);
+  resource.owed = Number(row[5] ?? owed.nothing);
   resource.dueNoted = orNever(row[6]);
   resource.notifier = Number(row[7]);
 }
@@ -127,6 +144,11 @@ function bytesOf(value: Value | undefined): Buffer {
 export function readRulesRows(rows: readonly Row[]): RulesDocument | undefined {
   const row = rows.find(([name]) => String(name).endsWith('/index')) ?? rows[0];
   return row && { name: String(row[0]), body: bytesOf(row[1]) };
+}
+
+/** Null where nothing is owed, which is nearly everywhere. */
+function owedOrNull(value: number): number | null {
+  return value === owed.nothing ? null : value;
 }
 
 /** A moment that may never come is null in the database. */

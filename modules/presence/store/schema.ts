@@ -133,14 +133,14 @@ function watchersTable(name: string): Table {
  */
 const resourceTable: Table = {
   name: 'presence_resource',
-  version: 1,
+  version: 2,
   columns: [
     text('presentity_uri', sizes.uri),
     text('event', sizes.event),
     integer('version'),
     integer('fanouts'),
     integer('winfo_fanouts'),
-    integer('notify_pending'),
+    { name: 'notify_pending', type: 'integer', nullable: true },
     { name: 'due_time', type: 'integer', nullable: true },
     integer('notifier'),
   ],

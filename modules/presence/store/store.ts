@@ -109,7 +109,7 @@ export class Store {
           op: 'update',
           table: this.schema.resource,
           key: [key.uri, key.event],
-          set: { notify_pending: owed.nothing, notifier: 0 },
+          set: { notify_pending: null, notifier: 0 },
           where: { version },
         },
       ],

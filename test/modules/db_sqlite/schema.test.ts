@@ -5,6 +5,8 @@ import { it } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { RollcallError } from '../../../core/base/errors';
 import type { Table } from '../../../core/db/database';
+import { selectSql } from '../../../core/db/sql';
+import { sqliteDialect } from '../../../modules/db_sqlite/dialect';
 import { prepareTables } from '../../../modules/db_sqlite/schema';
 import { openTestDatabase, temporaryFolder } from './help';
 
@@ -87,6 +89,30 @@ it("Kamailio's own table of the same version is taken as it is", async () => {
     [watchers],
   );
   assert.deepEqual(db.prepare('SELECT id, watcher_username FROM watchers').raw().all(), [[7, 'b']]);
+  db.close();
+});
+
+it('an index of a column that may be null holds the rows that have something there, and is used for every comparison', () => {
+  const table: Table = {
+    name: 'notes',
+    version: 1,
+    columns: [
+      { name: 'name', type: 'text', size: 64 },
+      { name: 'pending', type: 'integer', nullable: true },
+    ],
+    primaryKey: ['name'],
+    indexes: [{ name: 'pending_idx', columns: ['pending'] }],
+  };
+  const db = new Sqlite(':memory:');
+  prepareTables(db, [table], ':memory:');
+  const [sql] = db.prepare("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").pluck().all();
+  assert.match(String(sql), /WHERE "pending" IS NOT NULL$/);
+  for (const condition of [{ above: 0 }, { atMost: 5 }, { in: [1, 2] }, 1] as const) {
+    const query = selectSql(sqliteDialect, { table, where: { pending: condition }, orderBy: 'pending' });
+    const slots = query.split('?').slice(1);
+    const [plan] = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all(...slots.map(() => 1)) as { detail: string }[];
+    assert.match(plan?.detail ?? '', /USING INDEX notes_pending_idx|USING COVERING INDEX notes_pending_idx/);
+  }
   db.close();
 });
 
