@@ -24,17 +24,17 @@ export class BriefMap<V> {
     return this.#size;
   }
 
-  get(key: string): V | undefined {
-    const place = this.#find(key, hashText(key));
+  /** @param hash of the key, when it is known: so with all methods */
+  get(key: string, hash = hashText(key)): V | undefined {
+    const place = this.#find(key, hash);
     return place === none ? undefined : this.#values[place];
   }
 
-  has(key: string): boolean {
-    return this.#find(key, hashText(key)) !== none;
+  has(key: string, hash = hashText(key)): boolean {
+    return this.#find(key, hash) !== none;
   }
 
-  set(key: string, value: V): void {
-    const hash = hashText(key);
+  set(key: string, value: V, hash = hashText(key)): void {
     let place = this.#find(key, hash);
     if (place === none) {
       place = this.#take();
@@ -49,8 +49,7 @@ export class BriefMap<V> {
   }
 
   /** @returns whether it was there */
-  delete(key: string): boolean {
-    const hash = hashText(key);
+  delete(key: string, hash = hashText(key)): boolean {
     const bucket = hash & (this.#heads.length - 1);
     let before = none;
     let place = this.#heads[bucket] as number;

@@ -165,6 +165,8 @@ export abstract class SipMessage {
 
   /** Every Via, topmost first. */
   get vias(): Via[] {
+    // Nearly all messages that come here have one.
+    if (this.cache.via?.last && !this.isRepeated('Via')) this.cache.vias ??= [this.cache.via];
     this.cache.vias ??= this.list(H.via, readVias);
     if (this.cache.vias.length === 0) throw new SipError(400, 'Missing Via');
     return this.cache.vias;

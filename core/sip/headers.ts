@@ -18,7 +18,7 @@ import {
   URI,
   unquote,
 } from './text';
-import { endOfHost, parseUri, type SipUri, schemeEnd } from './uri';
+import { endOfHost, parseUri, readUri, type SipUri, schemeEnd } from './uri';
 
 export type { Params } from './params';
 
@@ -29,13 +29,23 @@ export interface NameAddr {
   /** The URI as text; `*` for a Contact of that kind. Not taken apart: `parseUri` does. */
   uri: string;
   params: Params;
+  /** Where `uri` stands, when the address was read from a message. */
+  source?: ByteText | undefined;
+  uriStart?: number;
   /** What `uriOf` has found; null: no URI. */
-  parsed?: SipUri | null;
+  parsed?: SipUri | null | undefined;
+}
+
+function newAddress(): NameAddr {
+  return { display: '', uri: '', params: noParams(), source: undefined, uriStart: 0, parsed: undefined };
 }
 
 /** The URI of an address taken apart, once; undefined when it is none. */
 export function uriOf(address: NameAddr): SipUri | undefined {
-  if (address.parsed === undefined) address.parsed = parseUri(address.uri) ?? null;
+  if (address.parsed === undefined) {
+    const { source, uri, uriStart = 0 } = address;
+    address.parsed = (source ? readUri(source, uriStart, uriStart + uri.length) : parseUri(uri)) ?? null;
+  }
   return address.parsed ?? undefined;
 }
 
@@ -47,6 +57,8 @@ export interface Via {
   port: number | undefined;
   params: Params;
   branch: string | undefined;
+  /** Whether no other follows in the same header line. */
+  last: boolean;
 }
 
 /** RFC 6665 §8.2.1. */
@@ -69,7 +81,7 @@ export function parseNameAddr(value: string): NameAddr | undefined {
 }
 
 export function readNameAddr(source: ByteText, start: number, end: number): NameAddr | undefined {
-  const address: NameAddr = { display: '', uri: '', params: noParams() };
+  const address = newAddress();
   return scanNameAddr(source, start, end, address) === end ? address : undefined;
 }
 
@@ -81,7 +93,7 @@ export function parseNameAddrs(value: string): NameAddr[] | undefined {
 export function readNameAddrs(source: ByteText, start: number, end: number): NameAddr[] | undefined {
   const addresses: NameAddr[] = [];
   for (let i = start; ; i++) {
-    const address: NameAddr = { display: '', uri: '', params: noParams() };
+    const address = newAddress();
     i = scanNameAddr(source, i, end, address);
     if (i === -1) return undefined;
     addresses.push(address);
@@ -95,7 +107,7 @@ export function parseContact(value: string): NameAddr[] | undefined {
 }
 
 export function readContact(source: ByteText, start: number, end: number): NameAddr[] | undefined {
-  if (end - start === 1 && source.bytes[start] === 0x2a) return [{ display: '', uri: '*', params: noParams() }];
+  if (end - start === 1 && source.bytes[start] === 0x2a) return [{ ...newAddress(), uri: '*' }];
   return readNameAddrs(source, start, end);
 }
 
@@ -123,6 +135,8 @@ function scanNameAddr(source: ByteText, start: number, end: number, address: Nam
   const close = blanks(bytes, uriEnd, end);
   if (close === end || bytes[close] !== 0x3e || schemeEnd(bytes, uriStart, uriEnd) === -1) return -1;
   address.uri = text.slice(uriStart, uriEnd);
+  address.source = source;
+  address.uriStart = uriStart;
   return scanParams(source, close + 1, end, address.params);
 }
 
@@ -131,6 +145,8 @@ function scanBareAddr(source: ByteText, start: number, colon: number, end: numbe
   const stop = skipClass(source.bytes, colon + 1, end, BARE_URI);
   if (stop === colon + 1 || schemeEnd(source.bytes, start, colon + 1) === -1) return -1;
   address.uri = source.text.slice(start, stop);
+  address.source = source;
+  address.uriStart = start;
   return scanParams(source, stop, end, address.params);
 }
 
@@ -150,17 +166,20 @@ export function parseVia(value: string): Via | undefined {
 }
 
 export function readVia(source: ByteText, start: number, end: number): Via | undefined {
-  const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined };
-  return scanVia(source, start, end, via) === -1 ? undefined : via;
+  const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined, last: false };
+  const stop = scanVia(source, start, end, via);
+  via.last = stop === end;
+  return stop === -1 ? undefined : via;
 }
 
 /** All Via of a header value, topmost first. undefined = one is malformed. */
 export function readVias(source: ByteText, start: number, end: number): Via[] | undefined {
   const vias: Via[] = [];
   for (let i = start; ; i++) {
-    const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined };
+    const via: Via = { protocol: '', host: '', port: undefined, params: noParams(), branch: undefined, last: false };
     i = scanVia(source, i, end, via);
     if (i === -1) return undefined;
+    via.last = i === end;
     vias.push(via);
     if (i === end) return vias;
   }

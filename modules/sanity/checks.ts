@@ -69,6 +69,19 @@ export const checks: ReadonlyMap<number, Check> = new Map<number, Check>([
   [1024, (message, { uriChecks }) => checkUris(message, uriChecks)],
 ]);
 
+const chosenBefore = new Map<number, readonly Check[]>();
+/** Sums there are. A script may make up others; what they choose is found anew each time. */
+const sums = 2048;
+
+/** The checks of a sum of numbers. */
+export function chosenChecks(sum: number): readonly Check[] {
+  const known = chosenBefore.get(sum);
+  if (known !== undefined) return known;
+  const chosen = [...checks].filter(([number]) => (sum & number) !== 0).map(([, check]) => check);
+  if (chosenBefore.size < sums) chosenBefore.set(sum, chosen);
+  return chosen;
+}
+
 function checkUris(message: SipRequest, which: number): void {
   // Reading it throws when it is none.
   if ((which & 1) !== 0) void message.requestUri;

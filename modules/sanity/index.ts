@@ -1,6 +1,6 @@
 // Owns the module sanity: makes the chosen checks, and answers the first that fails.
 import { defineModule, type RoutedRequest, SipError } from '../../core/api';
-import { checks } from './checks';
+import { chosenChecks } from './checks';
 import { params } from './params';
 
 export default defineModule({
@@ -52,7 +52,7 @@ function passes(
   options: { uriChecks: number; proxyRequire: Set<string> },
 ): boolean {
   try {
-    for (const [number, check] of checks) if ((chosen & number) !== 0) check(request.message, options);
+    for (const check of chosenChecks(chosen)) check(request.message, options);
     return true;
   } catch (error) {
     if (!(error instanceof SipError)) throw error;

@@ -1,6 +1,13 @@
 // Owns the identity of a server transaction: which requests are the same request sent again.
 import { createHash } from 'node:crypto';
+import { hashText } from '../../base/hash';
 import type { SipRequest } from '../message';
+
+/** With its hash, because several tables are asked for it. */
+export interface TransactionKey {
+  readonly text: string;
+  readonly hash: number;
+}
 
 const magicCookie = 'z9hG4bK';
 /** Longer keys are replaced by their hash, so that what is kept about a request has a bounded size. */
@@ -14,12 +21,13 @@ const maxKeyLength = 256;
  * @param method of the transaction looked for, where it is not the request's own: that of the request a CANCEL is for
  * @throws SipError 400 when Via, CSeq or, for RFC 2543, another header it needs is missing or broken
  */
-export function transactionKey(request: SipRequest, method: string = request.method): string {
+export function transactionKey(request: SipRequest, method: string = request.method): TransactionKey {
   const via = request.via;
   const head = `${method} ${request.cseq.number} ${request.source?.address ?? ''} ${via.host}:${via.port ?? ''}`;
   const branch = via.branch;
   const key = branch?.startsWith(magicCookie)
     ? `${head} ${branch}`
     : `${head} ${branch ?? ''} ${request.uri} ${request.callId} ${request.fromTag ?? ''} ${request.toTag ?? ''}`;
-  return key.length <= maxKeyLength ? key : createHash('sha256').update(key, 'latin1').digest('base64');
+  const text = key.length <= maxKeyLength ? key : createHash('sha256').update(key, 'latin1').digest('base64');
+  return { text, hash: hashText(text) };
 }

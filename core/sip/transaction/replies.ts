@@ -1,6 +1,6 @@
 // Owns the replies kept for retransmitted requests: packed bytes in the order of time, so that a flood costs bytes and no objects.
-import { hashText } from '../../base/hash';
 import type { TimerWheel, WheelTimer } from '../../base/wheel';
+import type { TransactionKey } from './key';
 
 const segmentBytes = 64 * 1024;
 /** A segment takes replies for so long, ms; then the next is begun, however full it is. */
@@ -69,7 +69,7 @@ export class ReplyStore {
     return this.#bytes;
   }
 
-  find(key: string): Buffer | undefined {
+  find(key: TransactionKey): Buffer | undefined {
     const number = this.#find(key);
     if (number === 0) return undefined;
     const place = number & this.#mask;
@@ -77,26 +77,25 @@ export class ReplyStore {
     return this.#segmentOf[place]?.bytes.subarray(start, start + (this.#lengths[place] as number));
   }
 
-  has(key: string): boolean {
+  has(key: TransactionKey): boolean {
     return this.#find(key) !== 0;
   }
 
   /** Keeps a copy. The key must not be kept already; it is header text of less than 2^16 characters. */
-  add(key: string, reply: Buffer): void {
+  add({ text, hash }: TransactionKey, reply: Buffer): void {
     if (this.size >= this.#maxReplies) this.#dropOldest();
-    const segment = this.#segmentFor(key.length + reply.length);
+    const segment = this.#segmentFor(text.length + reply.length);
     const number = this.#next++;
     const place = number & this.#mask;
-    const hash = hashText(key);
     const bucket = hash & this.#mask;
     this.#hashes[place] = hash;
     this.#distances[place] = Math.min(number - (this.#heads[bucket] as number), 0xffffffff);
     this.#heads[bucket] = number;
     this.#offsets[place] = segment.used;
-    this.#keyLengths[place] = key.length;
+    this.#keyLengths[place] = text.length;
     this.#lengths[place] = reply.length;
     this.#segmentOf[place] = segment;
-    segment.used += segment.bytes.write(key, segment.used, 'latin1');
+    segment.used += segment.bytes.write(text, segment.used, 'latin1');
     segment.bytes.set(reply, segment.used);
     segment.used += reply.length;
     segment.end = this.#next;
@@ -104,12 +103,11 @@ export class ReplyStore {
   }
 
   /** The number of a reply, or 0. */
-  #find(key: string): number {
-    const hash = hashText(key);
+  #find({ text, hash }: TransactionKey): number {
     let number = this.#heads[hash & this.#mask] as number;
     while (number >= this.#oldest) {
       const place = number & this.#mask;
-      if (this.#hashes[place] === hash && this.#keyAt(place) === key) return number;
+      if (this.#hashes[place] === hash && this.#keyAt(place) === text) return number;
       number -= this.#distances[place] as number;
     }
     return 0;

@@ -5,7 +5,7 @@ import type { TimerWheel } from '../../base/wheel';
 import type { SipRequest } from '../message';
 import type { Flow } from '../transport/flow';
 import type { MethodCounts } from './counts';
-import { transactionKey } from './key';
+import { type TransactionKey, transactionKey } from './key';
 import { ReplyStore } from './replies';
 import type { Timers } from './timers';
 
@@ -102,8 +102,8 @@ export class ServerTransactions {
   }
 
   /** Whether the request came before. If it did and there is a reply, that has been sent again. */
-  absorbs(key: string, flow: Flow): boolean {
-    const work = this.#working.get(key);
+  absorbs(key: TransactionKey, flow: Flow): boolean {
+    const work = this.#working.get(key.text, key.hash);
     if (work) {
       work.repeat(flow);
       return true;
@@ -115,9 +115,9 @@ export class ServerTransactions {
   }
 
   /** A new transaction. */
-  begin(key: string, request: SipRequest, flow: Flow): ServerTransaction {
+  begin(key: TransactionKey, request: SipRequest, flow: Flow): ServerTransaction {
     const work = new Work(this, key, request, flow, this.#wheel.now());
-    this.#working.set(key, work);
+    this.#working.set(key.text, work, key.hash);
     this.#sweepLater();
     return work;
   }
@@ -126,7 +126,7 @@ export class ServerTransactions {
   cancels(request: SipRequest): boolean {
     return cancelled.some((method) => {
       const key = transactionKey(request, method);
-      return this.#working.has(key) || this.#replies.has(key);
+      return this.#working.has(key.text, key.hash) || this.#replies.has(key);
     });
   }
 
@@ -139,8 +139,8 @@ export class ServerTransactions {
   complete(work: Work, bytes: Buffer, status: number, keep: boolean): void {
     this.#counts.answer(work.request.method, status);
     // Of a transaction that was given up its place may be another's by now.
-    if (this.#working.get(work.key) === work) {
-      this.#working.delete(work.key);
+    if (this.#working.get(work.key.text, work.key.hash) === work) {
+      this.#working.delete(work.key.text, work.key.hash);
       if (keep && work.flow.protocol === 'udp') this.#replies.add(work.key, bytes);
     }
     this.#deliver(bytes, work);
@@ -178,7 +178,7 @@ class Work implements ServerTransaction {
 
   constructor(
     table: ServerTransactions,
-    readonly key: string,
+    readonly key: TransactionKey,
     readonly request: SipRequest,
     readonly flow: Flow,
     readonly began: number,

@@ -1,6 +1,7 @@
 // Owns what the store of replies promises: the right bytes, for their time, within its bounds.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hashText } from '../../../../core/base/hash';
 import { TimerWheel } from '../../../../core/base/wheel';
 import { ReplyStore } from '../../../../core/sip/transaction/replies';
 import { ManualClock } from '../../../support/clock';
@@ -13,43 +14,44 @@ function store(bounds: { maxReplies?: number; maxBytes?: number } = {}) {
   return { clock, wheel, replies };
 }
 
+const keyOf = (text: string) => ({ text, hash: hashText(text) });
 const reply = (i: number) => Buffer.from(`reply ${i} ${'x'.repeat(i % 700)}`);
 
 describe('stored replies', () => {
   it('are found by their key, each with its own bytes', () => {
     const { replies } = store();
-    for (let i = 0; i < 5000; i++) replies.add(`key ${i}`, reply(i));
-    for (let i = 0; i < 5000; i++) assert.deepEqual(replies.find(`key ${i}`), reply(i));
-    assert.equal(replies.find('key 5000'), undefined);
-    assert.equal(replies.has('key 4999'), true);
+    for (let i = 0; i < 5000; i++) replies.add(keyOf(`key ${i}`), reply(i));
+    for (let i = 0; i < 5000; i++) assert.deepEqual(replies.find(keyOf(`key ${i}`)), reply(i));
+    assert.equal(replies.find(keyOf('key 5000')), undefined);
+    assert.equal(replies.has(keyOf('key 4999')), true);
     assert.equal(replies.size, 5000);
   });
 
   it('are copies: a buffer used again does not change them', () => {
     const { replies } = store();
     const bytes = Buffer.from('first');
-    replies.add('key', bytes);
+    replies.add(keyOf('key'), bytes);
     bytes.write('other');
-    assert.equal(replies.find('key')?.toString(), 'first');
+    assert.equal(replies.find(keyOf('key'))?.toString(), 'first');
   });
 
   it('may be larger than a segment', () => {
     const { replies } = store();
     const large = Buffer.alloc(200_000, 65);
-    replies.add('large', large);
-    replies.add('small', reply(3));
-    assert.deepEqual(replies.find('large'), large);
-    assert.deepEqual(replies.find('small'), reply(3));
+    replies.add(keyOf('large'), large);
+    replies.add(keyOf('small'), reply(3));
+    assert.deepEqual(replies.find(keyOf('large')), large);
+    assert.deepEqual(replies.find(keyOf('small')), reply(3));
   });
 
   it('stay 32 s and at most a second longer, with one timer for a second of them', () => {
     const { clock, wheel, replies } = store();
-    replies.add('a', reply(1));
+    replies.add(keyOf('a'), reply(1));
     clock.advance(900);
-    for (let i = 0; i < 100; i++) replies.add(`b${i}`, reply(0));
+    for (let i = 0; i < 100; i++) replies.add(keyOf(`b${i}`), reply(0));
     assert.equal(wheel.size, 1);
     clock.advance(31_990, 10);
-    assert.ok(replies.has('b0'));
+    assert.ok(replies.has(keyOf('b0')));
     clock.advance(1100, 10);
     assert.equal(replies.size, 0);
     assert.equal(replies.bytes, 0);
@@ -60,12 +62,12 @@ describe('stored replies', () => {
     for (const bounds of [{ maxReplies: 1000 }, { maxBytes: 400_000 }]) {
       const { replies, wheel } = store(bounds);
       for (let i = 0; i < 20_000; i++) {
-        replies.add(`key ${i}`, reply(i));
-        assert.ok(replies.has(`key ${i}`));
+        replies.add(keyOf(`key ${i}`), reply(i));
+        assert.ok(replies.has(keyOf(`key ${i}`)));
         assert.ok(replies.size <= (bounds.maxReplies ?? 1e6));
         assert.ok(replies.bytes <= (bounds.maxBytes ?? 1e9));
       }
-      assert.equal(replies.has('key 0'), false);
+      assert.equal(replies.has(keyOf('key 0')), false);
       assert.ok(wheel.size < 100);
     }
   });
