@@ -208,7 +208,8 @@ export class TransportLayer {
 
 function textOf(received: Received): string {
   if (received.kind === 'bad') return `${received.replyTo?.head ?? ''}(it cannot be read: ${received.reason})`;
-  return received.message.head + received.message.body.toString('latin1');
+  const { head, body } = received.message;
+  return `${head}\r\n${body.toString('latin1')}`;
 }
 
 const reasons: Readonly<Record<string, string>> = {
