@@ -20,6 +20,8 @@ export type {
 export type { ParamDeclaration, ParamDeclarations, ParamValue, ParamValues, Unit } from './base/params';
 export { declareParams } from './base/params';
 export type { Random } from './base/random';
+export { RecentMemo } from './base/recent-memo';
+export { sameAs, share } from './base/share';
 export { SmallMap } from './base/small-map';
 export type { Trail } from './base/trail';
 export type { TimerWheel, WheelTimer } from './base/wheel';

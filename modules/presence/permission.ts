@@ -74,6 +74,8 @@ const mostRemembered = 16_384;
 
 export class Permissions {
   private worked = new WeakMap<Resource, Worked>();
+  /** Stands for these permissions at resources that are open to all, of which nothing else is remembered. */
+  private readonly self = {};
   /** By event package. When the module of one was reloaded, nothing that its old code made is kept. */
   private readonly formats = new Map<string, RuleFormat | undefined>();
   /** Without rules, or none that can be read; under rules of which none matches. */
@@ -117,6 +119,13 @@ export class Permissions {
    * ended, the presentity went to another sphere. True once for each such change.
    */
   haveMoved(resource: Resource): boolean {
+    if (this.isOpen(resource)) {
+      if (resource.openedBy === this.self) return false;
+      resource.openedBy = this.self;
+      this.worked.delete(resource);
+      return true;
+    }
+    resource.openedBy = undefined;
     const worked = this.workedOut(resource);
     const moved = !worked.applied;
     worked.applied = true;

@@ -1,5 +1,5 @@
 // Owns the shape of a resource: one presentity and one event package, with its publications, subscriptions and counters.
-import { SmallMap } from '../../core/api';
+import { SmallMap, share } from '../../core/api';
 import type { PublishedDocument, WatcherStatus } from './api';
 import type { Ending } from './ending';
 
@@ -148,6 +148,8 @@ export interface Resource extends Stored {
   rules: RulesDocument | undefined;
   /** Unix seconds at which a rule begins or ends, or Infinity. */
   reviewAt: number;
+  /** Who has looked at its subscriptions while it was open to all, and need not look again. */
+  openedBy: object | undefined;
   /** Unix seconds: no record ends before; it may be earlier than the first end. */
   dueAt: number;
   /** The same as it is stored: never later than `dueAt` is. */
@@ -156,7 +158,7 @@ export interface Resource extends Stored {
 
 export function resourceKey(user: string, domain: string, event: string): ResourceKey {
   const uri = user === '' ? `sip:${domain}` : `sip:${user}@${domain}`;
-  return { uri, user, domain, event, id: `${uri} ${event}` };
+  return { uri, user, domain: share(domain), event, id: `${uri} ${event}` };
 }
 
 /** The key of an address of record: `sip:user@host` or `sip:host`. */
@@ -186,6 +188,7 @@ export function emptyResource(key: ResourceKey): Resource {
     watching: new SmallMap(),
     winfoSubscriptions: 0,
     rules: undefined,
+    openedBy: undefined,
     reviewAt: Number.POSITIVE_INFINITY,
     dueAt: Number.POSITIVE_INFINITY,
     dueNoted: Number.POSITIVE_INFINITY,

@@ -1,4 +1,5 @@
 // Owns reading one published dialog-info document (RFC 4235 §4): may it be stored, and its dialogs, each written as text once.
+import { RecentMemo } from '../../core/api';
 import {
   assemble,
   attributeOf,
@@ -37,7 +38,7 @@ export type DialogInfo =
     }
   | { readonly ok: false; readonly reason: string };
 
-const read = new WeakMap<Buffer, DialogInfo>();
+const read = new RecentMemo<Buffer, DialogInfo>(4_096);
 
 /** Reads a body, or says again what was found the first time: bodies are not written to once they are received. */
 export function readDialogInfo(body: Buffer): DialogInfo {

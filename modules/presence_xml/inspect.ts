@@ -1,5 +1,6 @@
 // Owns the check of a published PIDF document, made once per body: may it be stored, and may it be sent on unchanged.
 import type { SaxesTagNS } from 'saxes';
+import { RecentMemo } from '../../core/api';
 import {
   customaryPrefixes,
   idIsUnique,
@@ -22,7 +23,7 @@ export type Inspection =
     }
   | { readonly ok: false; readonly reason: string };
 
-const inspections = new WeakMap<Buffer, Inspection>();
+const inspections = new RecentMemo<Buffer, Inspection>(16_384);
 
 /** Inspects a body, or says again what was found the first time: bodies are not written to once they are received. */
 export function inspect(body: Buffer): Inspection {

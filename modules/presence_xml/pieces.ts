@@ -1,4 +1,5 @@
 // Owns taking one published body apart: its tuples, notes, persons and the rest, each put in order and written as text once.
+import { RecentMemo } from '../../core/api';
 import { inspect } from './inspect';
 import { customaryPrefixes, DATA_MODEL, type Kind, kindOf, PIDF, RPID, rankInStatus, rankInTuple, XML } from './names';
 import { attributeOf, dropBlanks, elementsOf, readTree, type XmlAttribute, type XmlElement } from './tree';
@@ -27,7 +28,7 @@ export interface PublishedPieces {
 /** How long declarations may get that have to be repeated, per document; what goes beyond is hostile and left out. */
 export const declarationBudget = 16 * 1024;
 
-const taken = new WeakMap<Buffer, PublishedPieces | null>();
+const taken = new RecentMemo<Buffer, PublishedPieces | null>(4_096);
 
 /** The pieces of a body, taken apart once. Undefined for a body that `inspect` refuses. */
 export function piecesOf(body: Buffer): PublishedPieces | undefined {

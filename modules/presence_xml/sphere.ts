@@ -1,10 +1,11 @@
 // Owns the sphere of a presentity as its rules see it (RFC 5025 §3.1.2): the one value that all its publications agree on.
+import { RecentMemo } from '../../core/api';
 import type { PublishedDocument } from '../presence/api';
 import { DATA_MODEL, RPID } from './names';
 import { collapse } from './rules/document';
 import { elementsOf, readTree, textOf, type XmlElement } from './tree';
 
-const found = new WeakMap<Buffer, readonly string[]>();
+const found = new RecentMemo<Buffer, readonly string[]>(16_384);
 const none: readonly string[] = [];
 
 /** Undefined when no person of any publication has a sphere, and when two of them differ (in more than case). */

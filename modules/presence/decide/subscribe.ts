@@ -1,4 +1,5 @@
 // Owns the decision about a SUBSCRIBE (RFC 6665 §4.2.1): new, refresh, end or fetch.
+import { sameAs } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import {
   type Answer,
@@ -97,8 +98,8 @@ function decideInDialog(
   const answer = accepted(request, request.expires);
   // A SUBSCRIBE refreshes the remote target (RFC 3261 §12.2.2), the one that ends the dialog too.
   const target = {
-    contact: request.contact,
-    source: request.source,
+    contact: sameAs(previous.contact, request.contact),
+    source: sameAs(previous.source, request.source),
     flowRoute: request.flowRoute,
     socket: request.socket,
     remoteCseq: request.cseq,
@@ -184,8 +185,8 @@ function newSubscription(
     fromTag: request.fromTag,
     winfo: request.winfo,
     eventId: request.eventId,
-    localUri: request.localUri,
-    remoteUri: request.remoteUri,
+    localUri: sameAs(resource.key.uri, request.localUri),
+    remoteUri: sameAs(request.watcher, request.remoteUri),
     displayName: request.displayName,
     watcher: request.watcher,
     // Who waited for permission and asks again is the same watcher to the presentity.

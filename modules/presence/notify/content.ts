@@ -1,41 +1,44 @@
 // Owns what NOTIFYs carry: the document of a resource, made once for all its watchers, and each subscriber's watcherinfo.
-import type { Logger } from '../../../core/api';
+import { type Logger, SmallMap } from '../../../core/api';
 import type { EventPackage, PublishedDocument, View, WatcherinfoFormat } from '../api';
 import { changesDocument, type ResourceChange } from '../changes';
 import { allWatchers } from '../decide/watcherinfo';
 import type { Permission } from '../permission';
-import { closed, everything, type Resource, type Subscription } from '../resource';
+import { closed, everything, type Resource, type ResourceKey, type Subscription } from '../resource';
 import type { Channel } from './channel';
 import { type Content, contentOf, noContent } from './message';
 
-/** The documents of one resource, by the name of the view that they are for. */
-interface Documents {
-  /** As composed: what everybody with every permission sees. */
-  readonly whole: Buffer;
-  readonly views: Map<string, Content>;
+/** What watchers see of one resource. */
+export interface Seen {
+  readonly of: Resource;
+  /** Whose documents these are. After its module was reloaded all are made anew. */
+  readonly by: EventPackage;
+  /** As composed: what everybody with every permission sees. Undefined: to be made. */
+  whole: Buffer | undefined;
+  /** By the name of the view that they are for. */
+  views: SmallMap<Content>;
+  /** What each view showed before the last change. */
+  former: SmallMap<Content> | undefined;
+  /** What who may see nothing sees: whatever is published, neither its bytes nor the time that it takes may tell. */
+  closed: Content | undefined;
+  /** Partial views have been made at least once. */
+  remembered: boolean;
 }
 
-/** What one package made. */
-interface Made {
-  readonly by: EventPackage;
-  readonly documents: WeakMap<Resource, Documents>;
-  /** What who may see nothing sees: whatever is published, neither its bytes nor the time that it takes may tell. */
-  readonly closed: WeakMap<Resource, Content>;
-  /** Resources whose partial views have been made at least once. */
-  readonly remembered: WeakSet<Resource>;
+/** Where what is seen of a resource is kept: as long as NOTIFYs are under way, and while there is room. */
+interface Places {
+  lineOf(resource: Resource): { seen: Seen | undefined };
+  /** Undefined when there is none yet. */
+  at(key: ResourceKey): { seen: Seen | undefined } | undefined;
 }
 
 export class Contents {
-  /** By the name of the package. After the module of one was reloaded all its documents are made anew. */
-  private readonly made = new Map<string, Made>();
-  /** What each view showed before the last change. */
-  private readonly former = new WeakMap<Resource, ReadonlyMap<string, Content>>();
-
   constructor(
     private readonly events: ReadonlyMap<string, EventPackage>,
     private readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>,
     private readonly permission: (resource: Resource, watcher: string) => Permission,
     private readonly log: Logger,
+    private readonly places: Places,
   ) {}
 
   /**
@@ -43,13 +46,14 @@ export class Contents {
    * yet, so that a change they see can be told from one they do not.
    */
   remember(resource: Resource): void {
-    const made = this.madeBy(resource.key.event);
-    if (!made || made.remembered.has(resource)) return;
-    made.remembered.add(resource);
-    const seen = new Set([everything, closed]);
+    if (resource.subscriptions.size === 0) return;
+    const seen = this.seenOf(resource);
+    if (!seen || seen.remembered) return;
+    seen.remembered = true;
+    const made = new Set([everything, closed]);
     for (const { view, watcher, winfo } of resource.subscriptions.values()) {
-      if (winfo || seen.has(view)) continue;
-      seen.add(view);
+      if (winfo || made.has(view)) continue;
+      made.add(view);
       const permission = this.permission(resource, watcher);
       if (permission.view === view) this.document(resource, permission);
     }
@@ -58,9 +62,12 @@ export class Contents {
   /** Takes up what a commit has changed. @returns whether publications have: the documents are outdated then */
   stored(resource: Resource, changes: readonly ResourceChange[]): boolean {
     if (!changes.some(changesDocument)) return false;
-    const documents = this.made.get(resource.key.event)?.documents;
-    this.former.set(resource, documents?.get(resource)?.views ?? none);
-    documents?.delete(resource);
+    const seen = this.places.at(resource.key)?.seen;
+    if (seen) {
+      seen.former = seen.views;
+      seen.views = new SmallMap();
+      seen.whole = undefined;
+    }
     return true;
   }
 
@@ -69,7 +76,8 @@ export class Contents {
    * not called for who may not see it: they must not feel its size in the time that making it takes.
    */
   compose(resource: Resource): void {
-    this.documentsOf(resource);
+    const seen = this.seenOf(resource);
+    if (seen) this.wholeOf(resource, seen);
   }
 
   /**
@@ -79,7 +87,7 @@ export class Contents {
   isNews(resource: Resource, { view, watcher }: Subscription): boolean {
     if (view === everything) return true;
     const permission = this.permission(resource, watcher);
-    const before = permission.view === view ? this.former.get(resource)?.get(view) : undefined;
+    const before = permission.view === view ? this.seenOf(resource)?.former?.get(view) : undefined;
     return before === undefined || !before.equals(this.document(resource, permission));
   }
 
@@ -96,12 +104,12 @@ export class Contents {
    * what was allowed when a NOTIFY was decided on may be over when it leaves.
    */
   document(resource: Resource, { status, view, transformation }: Permission): Content {
-    const made = this.madeBy(resource.key.event);
-    if (!made) return noContent;
+    const seen = this.seenOf(resource);
+    if (!seen) return noContent;
     try {
       return status === 'active' && view !== closed
-        ? this.shown(resource, made, view, transformation)
-        : closedDocument(resource, made);
+        ? this.shown(resource, seen, view, transformation)
+        : closedDocument(resource, seen);
     } catch (error) {
       this.log.error(
         { err: error, resource: resource.key.id, view },
@@ -111,14 +119,15 @@ export class Contents {
     }
   }
 
-  private shown(resource: Resource, { by }: Made, view: string, transformation: View | undefined): Content {
-    const documents = this.documentsOf(resource);
-    if (!documents) return noContent;
-    const known = documents.views.get(view);
+  private shown(resource: Resource, seen: Seen, view: string, transformation: View | undefined): Content {
+    const whole = this.wholeOf(resource, seen);
+    if (!whole) return noContent;
+    const known = seen.views.get(view);
     if (known) return known;
-    const body = view === everything ? documents.whole : seen(resource, by, documents.whole, transformation);
+    const { by } = seen;
+    const body = view === everything ? whole : transformed(resource, by, whole, transformation);
     const content = contentOf(by.notifyTypes[0] ?? '', body);
-    documents.views.set(view, content);
+    seen.views.set(view, content);
     return content;
   }
 
@@ -128,35 +137,27 @@ export class Contents {
     if (!by || status !== 'active') return '';
     if (view === closed) return String(by.compose(resource.key.uri, [], 0));
     const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
-    return String(view === everything ? whole : seen(resource, by, whole, transformation));
+    return String(view === everything ? whole : transformed(resource, by, whole, transformation));
   }
 
-  private madeBy(event: string): Made | undefined {
-    const by = this.events.get(event);
+  private seenOf(resource: Resource): Seen | undefined {
+    const by = this.events.get(resource.key.event);
     if (!by) return undefined;
-    let made = this.made.get(event);
-    if (made?.by !== by) {
-      made = { by, documents: new WeakMap(), closed: new WeakMap(), remembered: new WeakSet() };
-      this.made.set(event, made);
+    const place = this.places.lineOf(resource);
+    if (place.seen?.by !== by || place.seen.of !== resource) {
+      const nothing = { whole: undefined, former: undefined, closed: undefined, remembered: false };
+      place.seen = { of: resource, by, views: new SmallMap(), ...nothing };
     }
-    return made;
+    return place.seen;
   }
 
-  private documentsOf(resource: Resource): Documents | undefined {
-    const made = this.madeBy(resource.key.event);
-    if (!made) return undefined;
-    const { by } = made;
-    const known = made.documents.get(resource);
-    if (known) return known;
+  private wholeOf(resource: Resource, seen: Seen): Buffer | undefined {
     try {
-      const whole = by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
-      const documents: Documents = { whole, views: new Map() };
-      made.documents.set(resource, documents);
-      return documents;
+      seen.whole ??= seen.by.compose(resource.key.uri, publishedIn(resource), resource.fanouts);
     } catch (error) {
       this.log.error({ err: error, resource: resource.key.id }, 'the event package could not make a document');
-      return undefined;
     }
+    return seen.whole;
   }
 
   private watchers(channel: Channel, subscription: Subscription, now: number): Content {
@@ -179,15 +180,9 @@ export class Contents {
   }
 }
 
-const none: ReadonlyMap<string, Content> = new Map();
-
-function closedDocument(resource: Resource, { by, closed }: Made): Content {
-  let content = closed.get(resource);
-  if (!content) {
-    content = contentOf(by.notifyTypes[0] ?? '', by.compose(resource.key.uri, [], 0));
-    closed.set(resource, content);
-  }
-  return content;
+function closedDocument({ key }: Resource, seen: Seen): Content {
+  seen.closed ??= contentOf(seen.by.notifyTypes[0] ?? '', seen.by.compose(key.uri, [], 0));
+  return seen.closed;
 }
 
 /** Newest content first. */
@@ -196,7 +191,7 @@ function publishedIn(resource: Resource): PublishedDocument[] {
   return published.sort((a, b) => b.sequence - a.sequence);
 }
 
-function seen({ key }: Resource, by: EventPackage, whole: Buffer, view: View | undefined): Buffer {
+function transformed({ key }: Resource, by: EventPackage, whole: Buffer, view: View | undefined): Buffer {
   if (!view || !by.transform) return by.compose(key.uri, [], 0);
   return by.transform(key.uri, whole, view);
 }

@@ -30,7 +30,8 @@ export class Notifier {
 
   constructor(private readonly options: NotifierOptions) {
     this.traffic = new Traffic(options.lines);
-    this.contents = new Contents(options.events, options.watcherinfo, options.permission, options.log);
+    const { events, watcherinfo, permission, log } = options;
+    this.contents = new Contents(events, watcherinfo, permission, log, this.traffic);
   }
 
   /** Whether NOTIFYs of this resource are under way: it must stay in memory. */
@@ -78,7 +79,7 @@ export class Notifier {
   park(): Lines {
     this.parked = true;
     for (const channel of this.traffic.working()) park(channel, this.options.sip.wheel);
-    return this.traffic.lines;
+    return this.traffic.handOver();
   }
 
   /** Sends nothing until `resume`, and nothing again. */

@@ -2,6 +2,7 @@
 import { SmallMap } from '../../../core/api';
 import { cseqCeiling, type Resource, type ResourceKey, type Subscription } from '../resource';
 import { type Channel, newChannel, rebind } from './channel';
+import type { Seen } from './content';
 
 /** The channels of one resource, by dialog. */
 export interface Line {
@@ -10,13 +11,15 @@ export interface Line {
   readonly channels: SmallMap<Channel>;
   /** How many of them are not idle. */
   underWay: number;
+  /** What its watchers see. */
+  seen: Seen | undefined;
 }
 
 /** By the id of the resource. */
 export type Lines = Map<string, Line>;
 
 /**
- * Channels in a generation, roughly. A channel with what it has prepared weighs as much as the subscription, and of a million
+ * Channels and resources in a generation, roughly. A channel with what it has prepared weighs as much as the subscription, and of a million
  * dialogs most are told something once an hour: what is not used for longest goes, and is made anew from what is stored.
  */
 const generationSize = 65_536;
@@ -24,7 +27,7 @@ const generationSize = 65_536;
 export class Traffic {
   private busy = 0;
   private old: Lines = new Map();
-  /** Channels in the young generation. */
+  /** Channels and resources in the young generation. */
   private count = 0;
 
   /** @param young those of an earlier life of the module, too */
@@ -34,12 +37,13 @@ export class Traffic {
   ) {
     for (const { underWay, channels } of young.values()) {
       if (underWay > 0) this.busy++;
-      this.count += channels.size;
+      this.count += 1 + channels.size;
     }
   }
 
-  /** All, for the next life of the module. */
-  get lines(): Lines {
+  /** All, for the next life of the module, which makes its documents itself. */
+  handOver(): Lines {
+    for (const line of this.all()) line.seen = undefined;
     return new Map([...this.old, ...this.young]);
   }
 
@@ -72,6 +76,7 @@ export class Traffic {
    */
   channelOf(resource: Resource, subscription: Subscription, first = false): Channel {
     const line = this.lineOf(resource);
+    if (line.resource !== resource) adopt(line, resource);
     let channel = line.channels.get(subscription.id);
     if (!channel) {
       channel = newChannel(resource, subscription, first);
@@ -129,30 +134,21 @@ export class Traffic {
     yield* this.old.values();
   }
 
-  private at({ id }: ResourceKey): Line | undefined {
+  at({ id }: ResourceKey): Line | undefined {
     return this.young.get(id) ?? this.old.get(id);
   }
 
   /** The line of a resource, young from now on. */
-  private lineOf(resource: Resource): Line {
+  lineOf(resource: Resource): Line {
     const { id } = resource.key;
     let line = this.young.get(id);
     if (!line) {
       if (this.count > this.generation) this.turnOver();
       line = this.old.get(id);
       if (line) this.old.delete(id);
-      else line = { resource, channels: new SmallMap(), underWay: 0 };
-      this.count += line.channels.size;
+      else line = { resource, channels: new SmallMap(), underWay: 0, seen: undefined };
+      this.count += 1 + line.channels.size;
       this.young.set(id, line);
-    }
-    if (line.resource !== resource) {
-      const former = line.resource;
-      keepOnly(
-        line,
-        ({ state, resource: of, id: dialog }) =>
-          state !== 'idle' || (of === former && resource.subscriptions.has(dialog)),
-      );
-      line.resource = resource;
     }
     return line;
   }
@@ -173,6 +169,16 @@ export class Traffic {
     this.young.delete(resource.key.id);
     this.old.delete(resource.key.id);
   }
+}
+
+/** Takes a resource that was read anew, without the channels that it has no use for. */
+function adopt(line: Line, resource: Resource): void {
+  const former = line.resource;
+  keepOnly(
+    line,
+    ({ state, resource: of, id }) => state !== 'idle' || (of === former && resource.subscriptions.has(id)),
+  );
+  line.resource = resource;
 }
 
 /**

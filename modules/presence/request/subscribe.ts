@@ -10,6 +10,7 @@ import {
   parseUri,
   SipError,
   type SipRequest,
+  share,
   uriOf,
 } from '../../../core/api';
 import { keyOfUri, type ResourceKey } from '../resource';
@@ -110,17 +111,17 @@ export function readSubscribe(
     contact: readContact(message),
     routes: detach(recordRoutes.join(', ')),
     recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
-    socket: `${flow.protocol}:${hostPort(flow.local)}`,
+    socket: share(`${flow.protocol}:${hostPort(flow.local)}`),
     source,
     flowRoute: given.flowRoute(source),
     localUri: fitting(to.uri, sizes.uri, 'To'),
     remoteUri: fitting(from.uri, sizes.uri, 'From'),
     displayName: readDisplayName(from.display),
     watcher: readWatcher(watcherUri ?? from.uri),
-    userAgent: detach((message.header('User-Agent') ?? '').slice(0, sizes.userAgent)),
+    userAgent: share(detach((message.header('User-Agent') ?? '').slice(0, sizes.userAgent))),
     contentType: readAccept(message, types),
     defaultType: types[0] ?? '',
-    localContact: localContact(bounds.serverAddress, flow),
+    localContact: share(localContact(bounds.serverAddress, flow)),
     successStatus: successStatus(event, bounds),
   };
 }
@@ -189,7 +190,7 @@ function readWatcher(text: string): string {
 
 /** The source, when the watcher itself is there: behind a proxy the address says nothing about the watcher. */
 function sourceOf(message: SipRequest, flow: Flow): string {
-  return message.vias.length === 1 ? flow.key : '';
+  return message.vias.length === 1 ? share(flow.key) : '';
 }
 
 function successStatus(event: RequestedEvent, bounds: SubscribeBounds): 200 | 202 {

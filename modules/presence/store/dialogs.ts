@@ -1,5 +1,5 @@
 // Owns the rows of subscriptions: the dialog in Kamailio's columns and ours, what changes in its life, and how one ends.
-import { parseUri, type Row, type Value, type Write } from '../../../core/api';
+import { parseUri, type Row, sameAs, share, type Value, type Write } from '../../../core/api';
 import { type Ending, readEnding } from '../ending';
 import type { ResourceKey, Subscription } from '../resource';
 import { sizes } from '../sizes';
@@ -121,10 +121,13 @@ export function readSubscriptionRow(row: Row): StoredSubscription {
 
 function subscriptionOf(row: Row, active: boolean): Subscription {
   const text = (column: number) => String(row[column] ?? '');
+  /** What many rows say. */
+  const common = (column: number) => share(text(column));
   const number = (column: number) => Number(row[column] ?? 0);
   const callId = text(9);
   const toTag = text(7);
   const fromTag = text(8);
+  const watcher = joinAddress(text(1), text(2));
   return {
     id: `${callId} ${toTag} ${fromTag}`,
     callId,
@@ -138,22 +141,22 @@ function subscriptionOf(row: Row, active: boolean): Subscription {
     routes: text(13),
     expires: number(14),
     status: active ? 'active' : 'pending',
-    reason: text(16),
+    reason: common(16),
     version: number(17),
-    socket: text(18),
-    localContact: text(19),
-    userAgent: text(25),
+    socket: common(18),
+    localContact: common(19),
+    userAgent: common(25),
     fanoutsAt: number(26),
-    localUri: text(27),
-    remoteUri: text(28),
+    localUri: common(27),
+    remoteUri: sameAs(watcher, text(28)),
     displayName: text(29),
     watcherId: text(30),
-    source: text(31),
-    contentType: text(32),
+    source: common(31),
+    contentType: common(32),
     subscribedAt: number(33),
-    view: text(34),
+    view: common(34),
     flowRoute: text(36),
-    watcher: joinAddress(text(1), text(2)),
+    watcher,
   };
 }
 

@@ -79,7 +79,7 @@ test('a channel stays while a NOTIFY is under way, while it fails, for watcherin
 test('what is handed to the next life of the module is everything, used lately or not', () => {
   const traffic = new Traffic(undefined, small);
   for (let i = 0; i < 2 * small; i++) sent(traffic, watched(`other${i}`), true);
-  const next = new Traffic(traffic.lines, small);
+  const next = new Traffic(traffic.handOver(), small);
   for (let i = 0; i < 2 * small; i++) {
     const { resource, dialog } = watched(`other${i}`);
     assert.equal(next.find(resource.key, dialog.id)?.cseq, traffic.find(resource.key, dialog.id)?.cseq);
