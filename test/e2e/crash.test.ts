@@ -96,12 +96,12 @@ test('records that ended while the server was down are ended, with their NOTIFYs
   const ua = await SipUa.open('udp', server.at(), 'sip:watcher@localhost');
   const presentity = 'sip:gone@localhost';
   const lasting = (await ua.subscribe(presentity, { expires: 600 })).dialog;
-  const brief = (await ua.subscribe(presentity, { expires: 2 })).dialog;
-  await ua.publish(presentity, { body: pidf(presentity, 'open', 'brief'), expires: 2 });
+  const brief = (await ua.subscribe(presentity, { expires: 5 })).dialog;
+  await ua.publish(presentity, { body: pidf(presentity, 'open', 'brief'), expires: 5 });
   await lasting.until((notify) => notify.body.includes('brief'));
   await brief.until((notify) => notify.body.includes('brief'));
   await server.kill();
-  await new Promise((resolve) => setTimeout(resolve, 2_500)); // the machine's clock has to pass the expiry
+  await new Promise((resolve) => setTimeout(resolve, 6_000)); // the machine's clock has to pass the expiry
   await server.start();
   const ended = await brief.until((notify) => notify.state === 'terminated');
   assert.match(ended.stateParams, /reason=timeout/);

@@ -45,7 +45,7 @@ interface Dialog {
 
 /** ms until a request is sent again, and until it counts as lost. */
 const resend = 500;
-const lost = 10_000;
+const lost = 30_000;
 
 export class Load {
   readonly #spec: LoadSpec;

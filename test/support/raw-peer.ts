@@ -13,7 +13,7 @@ export interface ServerAddress {
 type Test = (message: WireMessage) => boolean;
 
 /** How long a wait lasts before the test fails. Not a measurement: only so that a broken server fails instead of hanging. */
-const patienceMs = 15_000;
+const patienceMs = 30_000;
 
 /** Close it at the end of the test. NOTIFYs are answered 200 unless `answer` says otherwise. */
 export class RawPeer {

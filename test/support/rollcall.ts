@@ -1,6 +1,6 @@
 // Owns servers under test: one in this process on free ports, and one in a process of its own that can be killed.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningServer } from '../../core/server';
 import { startServer } from '../../core/server';
@@ -100,6 +100,12 @@ export class RollcallProcess implements TestServer {
   residentBytes(): number {
     const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'));
     return Number(match?.[1] ?? 0) * 1024;
+  }
+
+  /** CPU time that its main thread has used, in ms: what a busy machine does not change. Elsewhere than on Linux the time of day. */
+  cpuMs(): number {
+    const file = `/proc/${this.pid}/task/${this.pid}/schedstat`;
+    return existsSync(file) ? Number(readFileSync(file, 'latin1').split(' ')[0]) / 1e6 : performance.now();
   }
 
   async stop(): Promise<void> {

@@ -41,7 +41,7 @@ export interface PublishOptions {
   headers?: Record<string, unknown>;
 }
 
-const patienceMs = 15_000;
+const patienceMs = 30_000;
 
 /** One SUBSCRIBE dialog. `next()` hands out its NOTIFYs in the order they came. */
 export class UaDialog {

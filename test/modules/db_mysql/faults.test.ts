@@ -125,7 +125,7 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
 
   it('a server that does not answer any more is given up after the time-out', async () => {
     const cutter = await Cutter.start(mariadb().port);
-    const through = await openTestDatabase(url.replace(`:${mariadb().port}/`, `:${cutter.port}/`), { timeout: 300 });
+    const through = await openTestDatabase(url.replace(`:${mariadb().port}/`, `:${cutter.port}/`), { timeout: 2000 });
     await through.prepare([versions, items]);
     cutter.freeze();
     await unavailable(through.commit(guarded('alice', 0, 'a')), /connection|answers/);
@@ -167,7 +167,8 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
       "START TRANSACTION; SELECT * FROM suite_versions WHERE name = 'alice' FOR UPDATE; DO SLEEP(5)",
       name,
     );
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const locked = 'SELECT 1 FROM information_schema.innodb_trx WHERE trx_rows_locked > 0';
+    while ((await mariadb().sql(locked)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     await unavailable(db.commit(guarded('alice', 1, 'a')), /came first/);
     await lock;
     assert.equal(await db.commit(guarded('alice', 1, 'a')), 'committed');

@@ -65,7 +65,7 @@ export function harness(t: TestContext, limits: Partial<TransportLimits> = {}, u
 
 /** Turns the event loop until the condition holds. The bound only makes a broken server fail instead of hanging. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
