@@ -3,6 +3,8 @@ import { BriefMap } from './brief-map';
 
 /** As many as are found by looking at each faster than by a hash. */
 const few = 12;
+/** So few have lists without spare room. */
+const fewest = 4;
 const nothing: readonly never[] = [];
 
 /**
@@ -36,9 +38,14 @@ export class SmallMap<V> {
     const place = this.names.indexOf(key);
     if (place !== -1) this.things[place] = value;
     else if (this.names.length < few) {
-      // Lists of just the right length: `push` would make room for sixteen more.
-      this.names = [...this.names, key];
-      this.things = [...this.things, value];
+      if (this.names.length < fewest) {
+        // Lists of just the right length: `push` would make room for sixteen more.
+        this.names = [...this.names, key];
+        this.things = [...this.things, value];
+      } else {
+        this.names.push(key);
+        this.things.push(value);
+      }
     } else {
       this.many = new BriefMap();
       for (const [i, known] of this.names.entries()) this.many.set(known, this.things[i] as V);

@@ -77,6 +77,7 @@ interface StartLine {
 
 /** A client finds the transaction of a reply by Via and CSeq (RFC 3261 §17.1.3): without them it is not worth sending. */
 const answerable = bits(H.via, H.cseq);
+const mandatory = bits(H.from, H.to, H.callId);
 /** Headers that contradict themselves when they stand twice. */
 const once = bits(H.from, H.to, H.callId, H.cseq, H.maxForwards);
 
@@ -132,7 +133,10 @@ function readRequest(line: StartLine, lines: HeaderLines, start: number, bytes: 
 function readResponse(line: StartLine, lines: HeaderLines, start: number, bytes: Buffer): Parsed {
   const body = readBody(lines, bytes);
   const message = new SipResponse(line.status, line.reason, line.version, lines, start, body);
-  checkHeaders(message);
+  // It is matched by these two (RFC 3261 §17.1.3); the others are read by whoever asks for them.
+  message.via;
+  message.cseq;
+  if (!lines.hasAll(mandatory)) checkHeaders(message);
   return { kind: 'response', message };
 }
 

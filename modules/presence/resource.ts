@@ -198,8 +198,10 @@ export function emptyResource(key: ResourceKey): Resource {
 /** Puts a subscription in, new or in place of its former self. */
 export function addSubscription(resource: Resource, subscription: Subscription): void {
   const former = resource.subscriptions.get(subscription.id);
-  if (former) count(resource, former, -1);
-  count(resource, subscription, 1);
+  if (former?.watcher !== subscription.watcher || former.winfo !== subscription.winfo) {
+    if (former) count(resource, former, -1);
+    count(resource, subscription, 1);
+  }
   resource.subscriptions.set(subscription.id, subscription);
 }
 
