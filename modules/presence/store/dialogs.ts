@@ -28,27 +28,49 @@ export function subscriptionWrite(
 ): Write {
   const table = schema.activeWatchers;
   if (!replaces) return { op: 'put', table, row: subscriptionRow(key, subscription, version) };
-  return { op: 'update', table, key: subscriptionKey(subscription), set: changing(subscription, version) };
+  const set = isRefreshed(subscription, replaces) ? moving(subscription, version) : changing(subscription, version);
+  return { op: 'update', table, key: subscriptionKey(subscription), set };
 }
 
-/** The columns that change in the life of a subscription. */
-function changing(subscription: Subscription, version: number): Record<string, Value> {
+/** The columns that change with every refresh. */
+function moving(subscription: Subscription, version: number): Record<string, Value> {
   return {
     local_cseq: subscription.localCseq,
     remote_cseq: subscription.remoteCseq,
-    contact: subscription.contact,
     expires: subscription.expires,
+    version: subscription.version,
+    fanouts: subscription.fanoutsAt,
+    event_version: version,
+  };
+}
+
+/** All columns that change in the life of a subscription. */
+function changing(subscription: Subscription, version: number): Record<string, Value> {
+  return {
+    ...moving(subscription, version),
+    contact: subscription.contact,
     status: statusNumbers[subscription.status],
     reason: subscription.reason,
     view: subscription.view,
-    version: subscription.version,
     socket_info: subscription.socket,
-    fanouts: subscription.fanoutsAt,
     source: subscription.source,
     flow_route: subscription.flowRoute,
     content_type: subscription.contentType,
-    event_version: version,
   };
+}
+
+/** Whether only that has changed which changes with every refresh. */
+function isRefreshed(now: Subscription, before: Subscription): boolean {
+  return (
+    now.contact === before.contact &&
+    now.status === before.status &&
+    now.reason === before.reason &&
+    now.view === before.view &&
+    now.socket === before.socket &&
+    now.source === before.source &&
+    now.flowRoute === before.flowRoute &&
+    now.contentType === before.contentType
+  );
 }
 
 /** The row of a subscription that waits for its last NOTIFY; `flags` tells that it never became active. */

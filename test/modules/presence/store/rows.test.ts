@@ -139,6 +139,16 @@ test('a refresh of a subscription is an update of what a refresh may change', as
   };
   await commit(store, of, [{ kind: 'subscribe', subscription: after, replaces: before }]);
   assert.deepEqual([...(await load(store)).subscriptions.values()], [after]);
+  const moved = { expires: startSeconds + 200, remoteCseq: 22, localCseq: 23, fanoutsAt: 24, version: 25 };
+  const still = { ...after, ...moved };
+  await commit(store, of, [{ kind: 'subscribe', subscription: still, replaces: after }]);
+  assert.deepEqual([...(await load(store)).subscriptions.values()], [still]);
+  for (const change of [{ view: 'closed' }, { flowRoute: '<sip:flow@h;lr>' }, { reason: '' }]) {
+    const changed = { ...still, ...change };
+    await commit(store, of, [{ kind: 'subscribe', subscription: changed, replaces: still }]);
+    assert.deepEqual([...(await load(store)).subscriptions.values()], [changed]);
+    await commit(store, of, [{ kind: 'subscribe', subscription: still, replaces: changed }]);
+  }
 });
 
 test('publications come back byte for byte, a refresh moves the row and leaves the document', async () => {
