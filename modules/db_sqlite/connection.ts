@@ -3,12 +3,14 @@ import { performance } from 'node:perf_hooks';
 import type { Database as Sqlite, Statement } from 'better-sqlite3';
 import type { Value } from '../../core/api';
 import { identityOf } from './file';
+import { WriteAheadLog } from './log';
 
 /** ms between two looks at the file. Whoever takes it away takes all that was ever stored, and a look costs as much as two changes. */
 export const lookPeriod = 100;
 
 export class Connection {
   readonly db: Sqlite;
+  readonly log: WriteAheadLog;
   readonly #path: string;
   readonly #identity: string | undefined;
   readonly #begin: { readonly read: Statement; readonly write: Statement };
@@ -16,8 +18,10 @@ export class Connection {
   readonly #statements: Statement<Value[], Value[]>[] = [];
   #nextLook = performance.now() + lookPeriod;
 
-  constructor(db: Sqlite, path: string) {
+  /** @param busyTimeout ms to wait for a lock */
+  constructor(db: Sqlite, path: string, busyTimeout: number) {
     this.db = db;
+    this.log = new WriteAheadLog(db, path, busyTimeout);
     this.#path = path;
     this.#identity = identityOf(path);
     this.#begin = { read: db.prepare('BEGIN'), write: db.prepare('BEGIN IMMEDIATE') };

@@ -55,6 +55,8 @@ export class SqliteDatabase implements Database {
   readonly #group: GroupCommit;
   readonly #writer: ThreadLink;
   readonly #reader: ThreadLink;
+  readonly #mover: ThreadLink;
+  #moving = false;
   readonly #changes = new StatementBook();
   readonly #queries = new StatementBook();
   #reads: WaitingRead[] = [];
@@ -70,19 +72,21 @@ export class SqliteDatabase implements Database {
       maxWaiting: options.maxWaiting,
     });
     const startThread = options.startThread ?? startDatabaseThread;
-    const link = (role: ThreadOptions['role'], book: StatementBook) =>
+    const link = (role: ThreadOptions['role'], book?: StatementBook) =>
       new ThreadLink({
         startThread: () => startThread({ path: url.path, role, busyTimeout: options.busyTimeout }),
         clock: options.clock,
         tables: () => (role === 'writer' ? [...this.#tables.values()] : []),
         onDeath: (cause) => {
-          book.forget();
+          book?.forget();
           this.#log.error({ url: this.url, err: cause }, `the database ${role} thread has ended; starting another`);
         },
       });
     this.#writer = link('writer', this.#changes);
     // Its own thread and connection: a load reads the last commit while the next one is being written and synced.
     this.#reader = link('reader', this.#queries);
+    // Started when there is something to move: commits need not wait for pages that go here and there in the file.
+    this.#mover = link('mover');
   }
 
   get groups(): CommitMeter {
@@ -129,6 +133,7 @@ export class SqliteDatabase implements Database {
     await this.#group.close();
     this.#closed = true;
     await this.#reader.close();
+    await this.#mover.close();
     await this.#writer.close();
   }
 
@@ -142,6 +147,14 @@ export class SqliteDatabase implements Database {
       this.#noteFailure(error);
       throw error;
     }
+  }
+
+  /** When it cannot be moved now, the writer does it itself once the log is too long. */
+  async #moveLog(): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    await this.#mover.request({ kind: 'move log' }).catch(() => {});
+    this.#moving = false;
   }
 
   async #read(): Promise<void> {
@@ -172,6 +185,7 @@ export class SqliteDatabase implements Database {
   #noteSuccess(answer: CommitAnswer): void {
     if (this.#failing) this.#log.info({ url: this.url }, 'the database stores changes again');
     this.#failing = false;
+    if (answer.moveLog) void this.#moveLog();
     if (answer.fileLost) {
       this.#log.error(
         { url: this.url },

@@ -7,11 +7,14 @@ import type { ThreadOptions } from './protocol';
 
 /** Bytes; for new files. A change touches some four pages here and there and each goes to the log whole, so smaller ones are cheaper. */
 const pageSize = 2048;
-/** Pages in the log after which a commit moves it into the file: each page once instead of once per commit. */
-const checkpointPages = (32 << 20) / pageSize;
-/** What is left of a log after it was reset. */
+/** What is left of a log after it was reset, and the length at which a commit moves it itself, when nobody else has. */
 const keptLogBytes = 64 << 20;
 const cacheKiB = 64 << 10;
+
+/** How many pages so many bytes are. */
+export function pagesOf(bytes: number): number {
+  return bytes / pageSize;
+}
 
 /** @throws an error of the file system or of SQLite, for `faultOf` */
 export function openFile(options: ThreadOptions): Sqlite.Database {
@@ -26,13 +29,13 @@ export function openFile(options: ThreadOptions): Sqlite.Database {
           hint: 'network file systems cannot: use a local disk',
         });
       }
-      // FULL: a commit returns after the log is on disk, which is what a 200 promises. better-sqlite3 is built with NORMAL.
-      db.pragma('synchronous = FULL');
-      db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+      db.pragma(`wal_autocheckpoint = ${pagesOf(keptLogBytes)}`);
       db.pragma(`journal_size_limit = ${keptLogBytes}`);
     } else {
       db.pragma('query_only = 1');
     }
+    // FULL: a commit returns after the log is on disk, which is what a 200 promises. better-sqlite3 is built with NORMAL.
+    db.pragma('synchronous = FULL');
     db.pragma(`cache_size = -${cacheKiB}`);
     return db;
   } catch (error) {

@@ -37,6 +37,7 @@ export type Request =
   | { readonly kind: 'prepare'; readonly tables: readonly Table[] }
   | { readonly kind: 'commit'; readonly job: Job }
   | { readonly kind: 'select'; readonly job: Job }
+  | { readonly kind: 'move log' }
   | { readonly kind: 'close' };
 
 /** An error as text, which crosses threads unharmed. */
@@ -52,6 +53,8 @@ export interface CommitAnswer {
   readonly stale: readonly number[];
   /** Changes that failed alone. */
   readonly failed: readonly { readonly change: number; readonly fault: Fault }[];
+  /** The write-ahead log has become long enough to be moved into the file. */
+  readonly moveLog: boolean;
   /** Bytes of a write-ahead log that somebody keeps from being reset. */
   readonly heldLog: number | undefined;
   /** Somebody deleted or replaced the file since the last commit. */
@@ -69,8 +72,8 @@ export type Reply = { readonly id: number; readonly value: Answer } | { readonly
 /** What a thread is started with. */
 export interface ThreadOptions {
   readonly path: string;
-  /** The writer creates the file and its tables; the reader only reads. */
-  readonly role: 'writer' | 'reader';
+  /** The writer creates the file and its tables; the reader only reads; the mover moves the log into the file. */
+  readonly role: 'writer' | 'reader' | 'mover';
   /** ms to wait for a lock that another process holds. */
   readonly busyTimeout: number;
 }

@@ -1,18 +1,13 @@
 // Owns SQLite inside its thread: one connection that runs jobs, opens itself again after a fault, and never stores half a change.
-import { performance } from 'node:perf_hooks';
 import type { Database as Sqlite } from 'better-sqlite3';
 import { keyText, RollcallError, type Table, type TableStep, type Value } from '../../core/api';
 import { Connection } from './connection';
 import { faultOf, isBusy } from './faults';
-import { heldLogBytes, logBytes, openFile } from './file';
+import { openFile } from './file';
+import { moveLog } from './log';
 import { Cursor } from './packing';
 import type { CommitAnswer, Fault, Job, SelectAnswer, StatementText, ThreadOptions } from './protocol';
 import { prepareTables } from './schema';
-
-/** ms between two attempts to shrink a log that somebody holds up. */
-const shrinkPeriod = 10_000;
-/** ms such an attempt may wait for readers. */
-const shrinkPatience = 100;
 
 interface Played {
   readonly stale: number[];
@@ -25,7 +20,6 @@ export class Store {
   readonly #texts: StatementText[] = [];
   readonly #tables = new Map<string, Table>();
   #connection: Connection | undefined;
-  #nextShrink = 0;
   #fileLost = false;
 
   constructor(options: ThreadOptions, open: (options: ThreadOptions) => Sqlite = openFile) {
@@ -60,7 +54,13 @@ export class Store {
     });
     const fileLost = this.#fileLost;
     this.#fileLost = false;
-    return { ...answer, heldLog: this.#boundLog(), fileLost };
+    const log = this.#connection?.log.tend();
+    return { ...answer, moveLog: log?.move === true, heldLog: log?.held, fileLost };
+  }
+
+  /** Moves the log into the file while another thread writes. */
+  moveLog(): void {
+    this.#guarded(({ db }) => moveLog(db));
   }
 
   /** One snapshot. */
@@ -139,25 +139,6 @@ export class Store {
     return cursor;
   }
 
-  /** Bytes of the log if it could not be shrunk. Checkpoints keep it small unless another process reads without end. */
-  #boundLog(): number | undefined {
-    const now = performance.now();
-    const db = this.#connection?.db;
-    if (db === undefined || now < this.#nextShrink) return undefined;
-    this.#nextShrink = now + shrinkPeriod;
-    if (logBytes(this.#options.path) < heldLogBytes) return undefined;
-    try {
-      db.pragma(`busy_timeout = ${shrinkPatience}`);
-      db.pragma('wal_checkpoint(TRUNCATE)');
-    } catch {
-      // The changes are stored all the same; the next attempt or the next commit meets the cause.
-    } finally {
-      db.pragma(`busy_timeout = ${this.#options.busyTimeout}`);
-    }
-    const bytes = logBytes(this.#options.path);
-    return bytes < heldLogBytes ? undefined : bytes;
-  }
-
   /** Runs with a good connection; after a fault that is more than a lock or a bad change, the next run makes a new one. */
   #guarded<T>(work: (connection: Connection) => T): T {
     const connection = this.#connect();
@@ -180,7 +161,7 @@ export class Store {
     const db = this.#openFile(this.#options);
     try {
       if (this.#options.role === 'writer') prepareTables(db, [...this.#tables.values()], this.#options.path);
-      this.#connection = new Connection(db, this.#options.path);
+      this.#connection = new Connection(db, this.#options.path, this.#options.busyTimeout);
     } catch (error) {
       db.close();
       throw error;

@@ -26,6 +26,9 @@ function serve(request: Request): Answer {
       return store.commit(request.job);
     case 'select':
       return store.select(request.job);
+    case 'move log':
+      store.moveLog();
+      break;
     case 'open':
       store.open(request.tables);
       break;

@@ -50,7 +50,7 @@ it('a full disk stores nothing of the group; with room again the next group is s
   }
   assert.equal(count(), 1);
   const answer = commit(guarded('carol', 0, 'c'), big, guarded('alice', 1, 'b'));
-  assert.deepEqual(answer, { stale: [], failed: [], heldLog: undefined, fileLost: false });
+  assert.deepEqual(answer, { stale: [], failed: [], moveLog: false, heldLog: undefined, fileLost: false });
   assert.equal(count(), 4);
   assert.equal(handles.length, 2, 'with a connection that knows nothing of the trouble');
   close();
