@@ -7,24 +7,23 @@ export interface Random {
   token(): string;
 }
 
-const alphabet = '0123456789abcdefghijklmnopqrstuv';
-/** Ten random bits as two characters. */
-const pairs = Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`);
-const pairsInToken = 8;
+const alphabet = Buffer.from('0123456789abcdefghijklmnopqrstuv', 'latin1');
+const length = 16;
 
 /** Tokens from the operating system's generator. */
 export function systemRandom(blockTokens = 512): Random {
-  const block = new Uint16Array(blockTokens * pairsInToken);
+  const block = Buffer.alloc(blockTokens * length);
   let next = block.length;
   return {
     token() {
       if (next === block.length) {
         randomFillSync(block);
+        for (let i = 0; i < block.length; i++) block[i] = alphabet[(block[i] as number) & 31] as number;
         next = 0;
       }
-      let text = '';
-      for (const end = next + pairsInToken; next < end; next++) text += pairs[(block[next] ?? 0) & 1023];
-      return text;
+      next += length;
+      // Taken out of bytes, it is one flat text: put together it would be a tree of its parts for as long as it is kept.
+      return block.toString('latin1', next - length, next);
     },
   };
 }

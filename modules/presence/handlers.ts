@@ -1,5 +1,13 @@
 // Owns the way of a PUBLISH or SUBSCRIBE through the module: read it, take it through the door, answer it.
-import { addressOfRecord, isToken, type Logger, type Random, type RoutedRequest, type Trail } from '../../core/api';
+import {
+  addressOfRecord,
+  detach,
+  isToken,
+  type Logger,
+  type Random,
+  type RoutedRequest,
+  type Trail,
+} from '../../core/api';
 import type { Answer, Decide } from './changes';
 import { decidePublish } from './decide/publish';
 import { type Authorise, decideSubscribe } from './decide/subscribe';
@@ -100,7 +108,7 @@ export class Handlers {
     const text = given === undefined ? '' : String(given);
     if (isToken(text) && text.length <= sizes.tag) return text;
     if (given !== undefined) this.log.warn({ avp }, 'the To tag in the AVP is no SIP token, or too long: one is made');
-    const tag = toTagPref + this.random.token();
+    const tag = detach(toTagPref + this.random.token());
     req.avps.set(avp, tag);
     return tag;
   }

@@ -1,5 +1,5 @@
 // Owns the decision about a SUBSCRIBE (RFC 6665 §4.2.1): new, refresh, end or fetch.
-import { sameAs } from '../../../core/api';
+import { detach, sameAs } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import {
   type Answer,
@@ -179,7 +179,8 @@ function newSubscription(
   // A script that gives every dialog one To tag lets a watcher begin the same dialog twice: its CSeqs go on.
   const former = resource.subscriptions.get(id);
   return {
-    id,
+    // Put together it would be a tree of its parts until somebody compares it.
+    id: detach(id),
     callId: request.callId,
     toTag: request.toTag,
     fromTag: request.fromTag,
