@@ -1,5 +1,5 @@
 // Owns the decision about a SUBSCRIBE (RFC 6665 §4.2.1): new, refresh, end or fetch.
-import { detach, sameAs } from '../../../core/api';
+import { detach, sameAs, share } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import {
   type Answer,
@@ -98,7 +98,7 @@ function decideInDialog(
   const answer = accepted(request, request.expires);
   // A SUBSCRIBE refreshes the remote target (RFC 3261 §12.2.2), the one that ends the dialog too.
   const target = {
-    contact: sameAs(previous.contact, request.contact),
+    contact: kept(previous.contact, request.contact),
     source: sameAs(previous.source, request.source),
     flowRoute: request.flowRoute,
     socket: request.socket,
@@ -174,32 +174,33 @@ function newSubscription(
   permission: Permission,
   around: Surroundings,
 ): Subscription {
-  const id = dialogId(request.callId, request.toTag, request.fromTag);
+  // Put together it would be a tree of its parts until somebody compares it.
+  const id = detach(dialogId(request.callId, request.toTag, request.fromTag));
   const status = permission.status === 'active' ? 'active' : 'pending';
   // A script that gives every dialog one To tag lets a watcher begin the same dialog twice: its CSeqs go on.
   const former = resource.subscriptions.get(id);
+  const watcher = detach(request.watcher);
   return {
-    // Put together it would be a tree of its parts until somebody compares it.
-    id: detach(id),
-    callId: request.callId,
-    toTag: request.toTag,
-    fromTag: request.fromTag,
+    id,
+    callId: detach(request.callId),
+    toTag: detach(request.toTag),
+    fromTag: detach(request.fromTag),
     winfo: request.winfo,
-    eventId: request.eventId,
-    localUri: sameAs(resource.key.uri, request.localUri),
-    remoteUri: sameAs(request.watcher, request.remoteUri),
+    eventId: request.eventId === undefined ? undefined : detach(request.eventId),
+    localUri: kept(resource.key.uri, request.localUri),
+    remoteUri: kept(watcher, request.remoteUri),
     displayName: request.displayName,
-    watcher: request.watcher,
+    watcher,
     // Who waited for permission and asks again is the same watcher to the presentity.
     watcherId: waitingRecord(resource, request)?.watcherId ?? around.token(),
-    contact: request.contact,
-    routes: request.routes,
+    contact: detach(request.contact),
+    routes: detach(request.routes),
     flowRoute: request.flowRoute,
     localContact: request.localContact,
     socket: request.socket,
     source: request.source,
     contentType: request.contentType ?? request.defaultType,
-    userAgent: request.userAgent,
+    userAgent: share(detach(request.userAgent)),
     subscribedAt: Math.floor(around.now / 1000),
     expires: endOf(around.now, request.expires),
     status,
@@ -210,6 +211,11 @@ function newSubscription(
     fanoutsAt: counterOf(resource, request.winfo),
     version: (former ? documentCeiling(resource, former) : 0) + (status === 'active' ? 1 : 0),
   };
+}
+
+/** A text that is stored: the one that is known already, or a copy that does not keep its message alive. */
+function kept(known: string, text: string): string {
+  return text === known ? known : detach(text);
 }
 
 function accepted(request: SubscribeRequest, expires: number): Answer {

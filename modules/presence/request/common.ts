@@ -1,7 +1,6 @@
 // Owns what PUBLISH and SUBSCRIBE have in common when they are read: event package, presentity, Expires, our Contact.
 import {
   addressOfRecord,
-  detach,
   type EventHeader,
   type Flow,
   hostPort,
@@ -78,10 +77,10 @@ export function readPresentity(uri: SipUri, event: EventPackage): ResourceKey {
   return key;
 }
 
-/** A text to be stored, a copy of its own. Throws 400 when the column has no room for it. */
+/** A text to be stored, still cut from its message: whoever stores it makes a copy. Throws 400 when the column has no room for it. */
 export function fitting(text: string, size: number, name: string): string {
   if (text.length > size) throw new SipError(400, `${name} Too Long`);
-  return detach(text);
+  return text;
 }
 
 /** A parameter's value that goes back to the watcher as it came: it must need no quotes (tags and ids are tokens). */

@@ -10,6 +10,7 @@ import {
   parseUri,
   SipError,
   type SipRequest,
+  type SipUri,
   share,
   uriOf,
 } from '../../../core/api';
@@ -109,16 +110,17 @@ export function readSubscribe(
     expires,
     fault,
     contact: readContact(message),
-    routes: detach(recordRoutes.join(', ')),
+    routes: recordRoutes.join(', '),
     recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
     socket: share(`${flow.protocol}:${hostPort(flow.local)}`),
     source,
     flowRoute: given.flowRoute(source),
     localUri: fitting(to.uri, sizes.uri, 'To'),
     remoteUri: fitting(from.uri, sizes.uri, 'From'),
-    displayName: readDisplayName(from.display),
-    watcher: readWatcher(watcherUri ?? from.uri),
-    userAgent: share(detach((message.header('User-Agent') ?? '').slice(0, sizes.userAgent))),
+    // Of a running dialog these are known.
+    displayName: inDialog ? '' : readDisplayName(from.display),
+    watcher: inDialog ? '' : readWatcher(watcherUri ?? from.uri),
+    userAgent: inDialog ? '' : (message.header('User-Agent') ?? '').slice(0, sizes.userAgent),
     contentType: readAccept(message, types),
     defaultType: types[0] ?? '',
     localContact: share(localContact(bounds.serverAddress, flow)),
@@ -128,14 +130,18 @@ export function readSubscribe(
 
 /** The remote target: exactly one Contact, with a SIP URI; parameters of the header do not matter here. */
 function readContact(message: SipRequest): string {
-  const target = remoteTarget(message.contact.uri);
+  const { contact } = message;
+  const target = targetOf(contact.uri, uriOf(contact));
   if (target === undefined) throw new SipError(400, 'Bad Contact');
   return fitting(target, sizes.uri, 'Contact');
 }
 
 /** A Contact's URI as the Request-URI of what is sent there, which has no headers part (RFC 3261 §19.1.1). */
 export function remoteTarget(uri: string): string | undefined {
-  const parsed = parseUri(uri);
+  return targetOf(uri, parseUri(uri));
+}
+
+function targetOf(uri: string, parsed: SipUri | undefined): string | undefined {
   if (!parsed || !isSip(parsed.scheme) || parsed.host === '') return undefined;
   return parsed.headers === '' ? uri : formatUri({ ...parsed, headers: '' });
 }
@@ -185,7 +191,7 @@ function readWatcher(text: string): string {
   const address = addressOfRecord(parsed);
   const { user, domain } = parsed.host === '' ? { user: address, domain: '' } : keyOfUri(address, '');
   if (user.length > sizes.user || domain.length > sizes.domain) throw new SipError(400, 'From Too Long');
-  return detach(address);
+  return address;
 }
 
 /** The source, when the watcher itself is there: behind a proxy the address says nothing about the watcher. */
