@@ -6,6 +6,18 @@ import { silentLogger } from '../../../core/base/logger';
 import { openSqlite } from '../../../modules/db_sqlite/database';
 import { items, put, versions } from '../../core/db/sample';
 
+/** Written at once, whatever happens next; the pipe may be full because its reader is slow. */
+function tell(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    }
+  }
+}
+
 async function main(): Promise<void> {
   const path = join(process.argv[2] ?? '.', 'rollcall.db');
   const db = await openSqlite({ scheme: 'sqlite', path, safe: path }, silentLogger, {
@@ -23,7 +35,7 @@ async function main(): Promise<void> {
         writes: [put(name, `${version + 1}a`), put(name, `${version + 1}b`, { body: Buffer.alloc(700, 'x') })],
       });
       if (outcome !== 'committed') throw new Error(`${name}: ${outcome}`);
-      writeSync(1, `${name} ${version + 1}.\n`);
+      tell(`${name} ${version + 1}.\n`);
     }
   };
   await Promise.all(Array.from({ length: Number(process.argv[3]) }, (_, i) => writer(`user${i}`)));
