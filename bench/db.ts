@@ -188,7 +188,14 @@ async function open(target: string): Promise<Database> {
   const { url } = parsed;
   const common = { clock: systemClock, maxWaiting: 20_000 };
   if (url.scheme === 'sqlite') return openSqlite(url, silentLogger, { ...common, busyTimeout: 2000 });
-  const options = { ...common, random: systemRandom(), timeout: 5000, lockTimeout: 2, autoMigrate: true };
+  const options = {
+    ...common,
+    random: systemRandom(),
+    timeout: 5000,
+    lockTimeout: 2,
+    commitDelay: 0,
+    autoMigrate: true,
+  };
   return openMysql(readTarget(url, process.cwd()), silentLogger, options);
 }
 

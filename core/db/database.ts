@@ -113,6 +113,11 @@ export interface Database {
    * trying again, as the guard makes a caller do anyway); ConstraintViolated when this one change can never be stored.
    */
   commit(change: Change): Promise<Outcome>;
+  /**
+   * Calls back when a change that is handed in then goes into the next group: at once, or when what is being stored has been. Who
+   * decides on changes only then decides on all that has come meanwhile. A database without it has a group always open.
+   */
+  whenReady?(call: () => void): void;
   /** Stores what waits, then closes. Anything after it is refused with DatabaseUnavailable. */
   close(): Promise<void>;
 }

@@ -18,9 +18,19 @@ export interface GroupLimits {
   readonly maxWaiting: number;
   /** Bytes of values that may wait. */
   readonly maxWaitingBytes: number;
+  /** ms for which a group waits for more changes when the one before was a crowd; 0: not at all. */
+  readonly delay: number;
 }
 
-export const defaultGroupLimits: GroupLimits = { maxGroup: 1000, maxWaiting: 20_000, maxWaitingBytes: 64 << 20 };
+export const defaultGroupLimits: GroupLimits = {
+  maxGroup: 1000,
+  maxWaiting: 20_000,
+  maxWaitingBytes: 64 << 20,
+  delay: 0,
+};
+
+/** Changes of a group after which it is worth waiting: whoever was told goes on, and so do those that come beside them. */
+const crowd = 8;
 
 const groupSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const groupSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
@@ -42,6 +52,7 @@ export class GroupCommit implements CommitMeter {
   #busy = false;
   #closed = false;
   #whenIdle: (() => void)[] = [];
+  #whenReady: (() => void)[] = [];
 
   constructor(run: RunGroup, limits: GroupLimits = defaultGroupLimits) {
     this.#run = run;
@@ -66,6 +77,12 @@ export class GroupCommit implements CommitMeter {
       // Not at once: what the same turn of the loop still brings goes into the same transaction.
       if (!this.#busy) this.#start();
     });
+  }
+
+  /** As `Database.whenReady`. */
+  whenReady(call: () => void): void {
+    if (this.#busy) this.#whenReady.push(call);
+    else call();
   }
 
   /** Refuses new changes; resolves when those that wait are settled. */
@@ -100,6 +117,8 @@ export class GroupCommit implements CommitMeter {
         this.#queue = [];
         this.#bytes = 0;
       }
+      if (this.#limits.delay > 0 && group.length >= crowd) await pause(this.#limits.delay);
+      for (const call of this.#whenReady.splice(0)) call();
       // Whoever was just told goes on with what waits behind it: a turn of the loop later that goes into the same group.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -149,4 +168,8 @@ export class GroupCommit implements CommitMeter {
 /** Names the row that a guard watches. */
 export function guardText(guard: Guard): string {
   return `${guard.table.name} ${keyText(keyOf(guard.table, guard.row))}`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

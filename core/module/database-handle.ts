@@ -45,6 +45,12 @@ export class DatabaseHandle implements Database {
     return this.#gate.pass(() => this.#current.commit(change));
   }
 
+  whenReady(call: () => void): void {
+    const { whenReady } = this.#current;
+    if (whenReady === undefined) call();
+    else whenReady.call(this.#current, call);
+  }
+
   async close(): Promise<void> {
     await this.#current.close();
   }

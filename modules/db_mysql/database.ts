@@ -36,6 +36,8 @@ export interface MysqlOptions {
   readonly lockTimeout: number;
   /** Changes that may wait, and reads that may. */
   readonly maxWaiting: number;
+  /** ms for which a group waits for more when the one before was a crowd. */
+  readonly commitDelay: number;
   /** Whether `prepare` may make and migrate tables. */
   readonly autoMigrate: boolean;
 }
@@ -84,7 +86,11 @@ export class MysqlDatabase implements Database {
       maxWaiting,
       where: this.url,
     });
-    this.#group = new GroupCommit((changes) => this.#run(changes), { ...defaultGroupLimits, maxWaiting });
+    this.#group = new GroupCommit((changes) => this.#run(changes), {
+      ...defaultGroupLimits,
+      maxWaiting,
+      delay: options.commitDelay,
+    });
   }
 
   async connect(): Promise<void> {
@@ -129,6 +135,10 @@ export class MysqlDatabase implements Database {
 
   select(queries: readonly Select[]): Promise<Row[][]> {
     return this.#reader.select(queries);
+  }
+
+  whenReady(call: () => void): void {
+    this.#group.whenReady(call);
   }
 
   commit(change: Change): Promise<Outcome> {

@@ -21,6 +21,7 @@ export default defineModule({
         timeout: p.timeoutInterval * 1000,
         lockTimeout: p.lockTimeout,
         maxWaiting: p.maxWaiting,
+        commitDelay: p.commitDelay,
         autoMigrate: p.dbAutoMigrate,
       });
     ctx.provide(databaseDrivers, 'mysql', {

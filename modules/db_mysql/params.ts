@@ -7,6 +7,14 @@ export const params = declareParams({
     default: true,
     doc: 'Whether the start makes missing tables and migrates older ones. Without it they stop the start, and `rollcall db migrate` makes them.',
   },
+  commit_delay: {
+    type: 'integer',
+    default: 1,
+    min: 0,
+    max: 100,
+    unit: 'ms',
+    doc: 'How long a transaction waits for more changes when the one before had eight or more. 0: not at all.',
+  },
   lock_timeout: {
     type: 'integer',
     default: 2,

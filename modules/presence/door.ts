@@ -34,6 +34,8 @@ export class Door {
   /** Stripes with a turn under way or about to begin. */
   private working = 0;
   private readonly ready: Stripe[] = [];
+  /** Those that wait for the database to take the next group. */
+  private readonly paced: Stripe[] = [];
 
   constructor(private readonly options: DoorOptions) {
     this.stripes = Array.from({ length: options.stripes }, () => ({ waiting: [], working: false }));
@@ -94,13 +96,24 @@ export class Door {
     if (this.ready.push(stripe) === 1) setImmediate(() => this.beginTurns());
   }
 
+  /** Who has to be read is read now; everybody else is decided together with what comes until the database takes the next group. */
   private beginTurns(): void {
     for (const stripe of this.ready.splice(0)) {
-      const batch = stripe.waiting;
-      stripe.waiting = [];
-      this.waiting -= batch.length;
-      new Turn(this.options, this.around, (retries) => this.endTurn(stripe, retries)).begin(batch);
+      const isHere = stripe.waiting.every(({ key, fresh }) => fresh !== true && this.options.cache.peek(key.id));
+      if (!isHere) this.begin(stripe);
+      else if (this.paced.push(stripe) === 1) this.options.store.whenReady(() => this.beginPaced());
     }
+  }
+
+  private beginPaced(): void {
+    for (const stripe of this.paced.splice(0)) this.begin(stripe);
+  }
+
+  private begin(stripe: Stripe): void {
+    const batch = stripe.waiting;
+    stripe.waiting = [];
+    this.waiting -= batch.length;
+    new Turn(this.options, this.around, (retries) => this.endTurn(stripe, retries)).begin(batch);
   }
 
   private endTurn(stripe: Stripe, retries: number): void {

@@ -101,6 +101,12 @@ export class Store {
     return this.database.commit({ guard, writes });
   }
 
+  /** Calls back when what is decided then goes into the next group of changes, see `Database.whenReady`. */
+  whenReady(call: () => void): void {
+    if (this.database.whenReady === undefined) call();
+    else this.database.whenReady(call);
+  }
+
   /** Notes that no NOTIFY is owed any more, unless the resource has moved on. */
   async settle({ key, version }: Resource): Promise<void> {
     await this.database.commit({

@@ -104,7 +104,7 @@ it('when nothing can be stored, those that wait behind are told at once, and the
 });
 
 it('waiting is bounded in changes and in bytes, and room comes back', async () => {
-  const limits = { maxGroup: 10, maxWaiting: 3, maxWaitingBytes: 10_000 };
+  const limits = { ...defaultGroupLimits, maxGroup: 10, maxWaiting: 3, maxWaitingBytes: 10_000 };
   const { runs, group } = manual(limits);
   const big: Change = { writes: [put('big', 'a', { body: Buffer.alloc(6000) })] };
   const first = group.commit(big);
@@ -132,4 +132,51 @@ it('closing waits for what waits and refuses the rest', async () => {
   assert.equal(closed, false);
   runs[1]?.done();
   await Promise.all([...all, closing]);
+});
+
+it('who asks when to decide is called at once, or when a change goes into the group that comes next', async () => {
+  const { runs, group } = manual();
+  const decided: Promise<Outcome>[] = [];
+  const decide = (owner: string) => {
+    const outcome = group.commit(change(owner));
+    outcome.catch(() => {});
+    decided.push(outcome);
+  };
+  group.whenReady(() => decide('a'));
+  assert.equal(decided.length, 1, 'nothing is under way');
+  await turn();
+  for (const owner of ['b', 'c']) group.whenReady(() => decide(owner));
+  await turn();
+  assert.equal(decided.length, 1, 'a group is being stored');
+  runs[0]?.fail(new Error('gone'));
+  await turn();
+  assert.deepEqual(
+    runs.map((run) => run.changes.length),
+    [1, 2],
+  );
+  runs[1]?.done();
+  assert.deepEqual(told(await Promise.allSettled(decided)), ['gone', 'committed', 'committed']);
+});
+
+it('after a crowd a group waits a little for more, after a few changes it does not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { runs, group } = manual({ ...defaultGroupLimits, delay: 5 });
+  const sizes = () => runs.map((run) => run.changes.length);
+  const all = Array.from({ length: 8 }, (_, i) => group.commit(change(`a${i}`)));
+  await turn();
+  all.push(group.commit(change('b')));
+  runs[0]?.done();
+  await turn();
+  all.push(group.commit(change('c')));
+  await turn();
+  assert.deepEqual(sizes(), [8], 'it waits');
+  t.mock.timers.tick(5);
+  await turn();
+  assert.deepEqual(sizes(), [8, 2]);
+  all.push(group.commit(change('d')));
+  runs[1]?.done();
+  await turn();
+  assert.deepEqual(sizes(), [8, 2, 1], 'two are no crowd');
+  runs[2]?.done();
+  await Promise.all(all);
 });

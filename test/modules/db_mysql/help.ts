@@ -27,6 +27,7 @@ export interface TestOptions {
   readonly timeout?: number;
   readonly lockTimeout?: number;
   readonly maxWaiting?: number;
+  readonly commitDelay?: number;
   readonly autoMigrate?: boolean;
 }
 
@@ -43,6 +44,7 @@ export function openTestDatabase(url: string, options: TestOptions = {}): Promis
     timeout: options.timeout ?? 5000,
     lockTimeout: options.lockTimeout ?? 2,
     maxWaiting: options.maxWaiting ?? 20_000,
+    commitDelay: options.commitDelay ?? 0,
     autoMigrate: options.autoMigrate ?? true,
   });
 }
