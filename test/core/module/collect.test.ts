@@ -28,7 +28,12 @@ async function heapUsed(): Promise<number> {
 }
 
 test(`every module is reloaded ${rounds} times under load: its earlier lives are gone, and the heap is as before`, async (t) => {
-  const reloaded = await startRollcall({ db: 'sqlite', core: patient });
+  const reloaded = await startRollcall({
+    db: 'sqlite',
+    core: patient,
+    loadmodule: ['presence_dialoginfo', 'xhttp', 'prometheus'],
+    modparam: [['xhttp', 'listen', 0]],
+  });
   server = reloaded;
   const { host, commands } = reloaded.running;
   load = new Load({ port: reloaded.at('udp').port, presentities: 10, watchers: 3, rate: 200 });
