@@ -13,6 +13,7 @@ import { transactionKey } from './key';
 import { LoadWatch } from './load';
 import { OptionTags } from './options';
 import { defaultOverloadLimits, Overload, type OverloadLimits } from './overload';
+import { RefusedRequests } from './refused';
 import {
   defaultServerLimits,
   type ServerTransaction,
@@ -62,10 +63,12 @@ export class TransactionLayer {
   /** Requests that were sent, each once, and the final answers they got. */
   readonly asked = new MethodCounts();
   readonly #transports: TransportLayer;
+  readonly #wheel: TimerWheel;
   readonly #log: Logger;
   readonly #servers: ServerTransactions;
   readonly #clients: ClientTransactions;
   readonly #load: LoadWatch;
+  readonly #refused = new RefusedRequests();
   readonly #secret: string;
   readonly #refusalTag: string;
   readonly #counters: TransactionCounters = { requests: 0, retransmissions: 0, rejected: 0, strayResponses: 0 };
@@ -77,6 +80,7 @@ export class TransactionLayer {
     const timers = { ...defaultTimers, ...options.timers };
     const limits = { ...defaultServerLimits, ...options.limits };
     this.#transports = transports;
+    this.#wheel = wheel;
     this.#log = log;
     this.#secret = random.token();
     this.#refusalTag = random.token();
@@ -151,6 +155,11 @@ export class TransactionLayer {
       this.#counters.retransmissions++;
       return;
     }
+    if (this.#refused.has(key.hash, this.#wheel.now())) {
+      this.#counters.retransmissions++;
+      this.#refuse(request, flow, this.overload.retryAfter());
+      return;
+    }
     this.served.request(request.method);
     if (request.method === 'CANCEL') {
       this.#cancel(request, flow);
@@ -159,6 +168,9 @@ export class TransactionLayer {
     this.#load.request();
     const refusal = this.overload.refuses(request, this.#servers.working);
     if (!this.#onRequest || this.#servers.full || refusal !== undefined) {
+      this.#refused.note(key.hash, this.#wheel.now());
+      this.#counters.rejected++;
+      this.served.answer(request.method, 503);
       this.#refuse(request, flow, refusal ?? this.overload.retryAfter());
       return;
     }
@@ -214,8 +226,6 @@ export class TransactionLayer {
 
   /** There may be many of these: their To tag, which begins no dialog, is the same for all. */
   #refuse(request: SipRequest, flow: Flow, retryAfter: number): void {
-    this.#counters.rejected++;
-    this.served.answer(request.method, 503);
     const headers = `Retry-After: ${retryAfter}\r\n`;
     flow.send(buildReply(request, 503, 'Service Unavailable', { toTag: this.#refusalTag, headers }));
   }

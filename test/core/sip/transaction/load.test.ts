@@ -49,16 +49,22 @@ describe('a server with more requests than it can serve', () => {
     assert.equal(h.handled.at(-1)?.request.method, 'OPTIONS');
   });
 
-  it('keeps nothing of what it refused: the same request sent again is judged anew', () => {
+  it('what was refused stays refused when it comes again, for as long as its client may send it again', () => {
     const h = loaded(full);
-    h.receive(request(), h.flow);
     const text = request();
     h.receive(text, h.flow);
     assert.equal(h.flow.last.status, 503);
     h.transports.waiting = 0;
-    h.clock.advance(110);
+    h.clock.advance(31_000);
     h.receive(text, h.flow);
-    assert.equal(h.handled.at(-1)?.request.method, 'PUBLISH');
+    assert.equal(h.flow.last.status, 503);
+    assert.equal(h.flow.sent.length, 2);
+    assert.deepEqual(h.layer.overload.refused, { new: 1, known: 0 });
+    h.receive(request(), h.flow);
+    assert.equal(h.handled.length, 2, 'another one is judged by itself');
+    h.clock.advance(3_000);
+    h.receive(text, h.flow);
+    assert.equal(h.handled.length, 3);
   });
 
   it('counts requests that are being worked on, whatever the kernel says', () => {
