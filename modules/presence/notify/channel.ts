@@ -18,6 +18,8 @@ export interface Channel {
   cseq: number;
   /** Watcherinfo documents sent, which is the version of the next (RFC 3858 §3). */
   documents: number;
+  /** The document that its last NOTIFY had, see `Seen.edition`. */
+  edition: number;
   /** Something happened since the NOTIFY in flight was made: another one follows it, with the newest state. */
   again: boolean;
   /** The subscription has ended: what its last NOTIFY says, and the dialog as it was. */
@@ -68,6 +70,7 @@ export function newChannel(resource: Resource, subscription: Subscription, first
     state: 'idle',
     cseq: 0,
     documents: 0,
+    edition: 0,
     again: false,
     end: undefined,
     untold: undefined,

@@ -11,6 +11,8 @@ import { type Content, contentOf, noContent } from './message';
 /** What watchers see of one resource. */
 export interface Seen {
   readonly of: Resource;
+  /** Rises with each fan-out, over all resources: a NOTIFY shows all fan-outs up to the one that it was made at. */
+  edition: number;
   /** Whose documents these are. After its module was reloaded all are made anew. */
   readonly by: EventPackage;
   /** As composed: what everybody with every permission sees. Undefined: to be made. */
@@ -33,6 +35,8 @@ interface Places {
 }
 
 export class Contents {
+  private editions = 0;
+
   constructor(
     private readonly events: ReadonlyMap<string, EventPackage>,
     private readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>,
@@ -74,10 +78,14 @@ export class Contents {
   /**
    * Makes the resource's document at the first call after a change, so that it shows what is stored now and no more. It is
    * not called for who may not see it: they must not feel its size in the time that making it takes.
+   * @param isNew everybody is to be told of it @returns its edition
    */
-  compose(resource: Resource): void {
+  compose(resource: Resource, isNew = false): number {
     const seen = this.seenOf(resource);
-    if (seen) this.wholeOf(resource, seen);
+    if (!seen) return ++this.editions;
+    this.wholeOf(resource, seen);
+    if (isNew) seen.edition = ++this.editions;
+    return seen.edition;
   }
 
   /**
@@ -96,6 +104,7 @@ export class Contents {
     const { resource, end } = channel;
     if (subscription.status !== 'active' || (end && end.reason !== 'timeout')) return noContent;
     if (subscription.winfo) return this.watchers(channel, subscription, now);
+    channel.edition = this.seenOf(resource)?.edition ?? 0;
     return this.document(resource, this.permission(resource, subscription.watcher));
   }
 
@@ -145,7 +154,7 @@ export class Contents {
     if (!by) return undefined;
     const place = this.places.lineOf(resource);
     if (place.seen?.by !== by || place.seen.of !== resource) {
-      const nothing = { whole: undefined, former: undefined, closed: undefined, remembered: false };
+      const nothing = { edition: 0, whole: undefined, former: undefined, closed: undefined, remembered: false };
       place.seen = { of: resource, by, views: new SmallMap(), ...nothing };
     }
     return place.seen;

@@ -11,6 +11,7 @@ import {
 } from '../resource';
 import { type Channel, prepare, type Told, tell } from './channel';
 import { Contents } from './content';
+import { FanOuts } from './fanout';
 import { Flight } from './flight';
 import { cancelTimer, endedSilently, park, silence } from './halt';
 import { subscriptionState } from './message';
@@ -23,6 +24,7 @@ import { type Lines, Traffic } from './traffic';
 export class Notifier {
   private readonly traffic: Traffic;
   readonly contents: Contents;
+  private readonly fanouts: FanOuts;
   readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
   /** Stands for this notifier in what it prepares. */
   private readonly self = {};
@@ -32,6 +34,14 @@ export class Notifier {
     this.traffic = new Traffic(options.lines);
     const { events, watcherinfo, permission, log } = options;
     this.contents = new Contents(events, watcherinfo, permission, log, this.traffic);
+    this.fanouts = new FanOuts({
+      traffic: this.traffic,
+      contents: this.contents,
+      wake: (channel) => this.wake(channel),
+      over: (resource) => {
+        if (this.traffic.releaseLine(resource)) options.onQuiet(resource.key);
+      },
+    });
   }
 
   /** Whether NOTIFYs of this resource are under way: it must stay in memory. */
@@ -63,7 +73,7 @@ export class Notifier {
     }
     // A dialog's own event comes first: it alone knows that a dialog is new.
     for (const notice of notices) if (notice.to === 'dialog') this.tellDialog(resource, notice);
-    for (const notice of notices) if (notice.to !== 'dialog') this.tellAll(resource, notice, isChanged);
+    for (const notice of notices) if (notice.to !== 'dialog') this.fanouts.start(resource, notice, isChanged);
     if (!this.traffic.isBusy(resource.key)) this.options.onQuiet(resource.key);
   }
 
@@ -77,6 +87,7 @@ export class Notifier {
    * for `resume`.
    */
   park(): Lines {
+    this.fanouts.finish();
     this.parked = true;
     for (const channel of this.traffic.working()) park(channel, this.options.sip.wheel);
     return this.traffic.handOver();
@@ -84,12 +95,14 @@ export class Notifier {
 
   /** Sends nothing until `resume`, and nothing again. */
   pause(): void {
+    this.fanouts.finish();
     this.parked = true;
     for (const channel of this.traffic.working()) silence(channel, this.options.sip.wheel);
   }
 
   /** Another node tells the watchers of this resource now. */
   abandon(key: ResourceKey): void {
+    this.fanouts.abandon(key);
     for (const channel of this.traffic.of(key)) if (!channel.end) this.finish(channel);
   }
 
@@ -106,6 +119,7 @@ export class Notifier {
 
   /** Stops all sending. What is owed stays noted in the database. */
   close(): void {
+    this.fanouts.finish();
     for (const channel of this.traffic.working()) {
       channel.flight?.transaction?.cancel();
       cancelTimer(channel, this.options.sip.wheel);
@@ -122,21 +136,6 @@ export class Notifier {
     if (ends !== undefined) channel.end = { reason: ends, subscription };
     if (subscription.winfo) tell(channel, true, []);
     this.wake(channel);
-  }
-
-  /** `isChanged`: because publications have changed, else because somebody asked for it. */
-  private tellAll(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>, isChanged: boolean): void {
-    if (notice.to === 'watchers') this.contents.compose(resource);
-    for (const subscription of resource.subscriptions.values()) {
-      if (!followsState(subscription) || subscription.winfo !== (notice.to === 'watcherinfo')) continue;
-      if (notice.to === 'watchers') {
-        if (isChanged && !this.contents.isNews(resource, subscription)) continue;
-        if (subscription.watcher === notice.except) continue;
-      }
-      const channel = this.traffic.channelOf(resource, subscription);
-      if (notice.to === 'watcherinfo') tell(channel, notice.state === 'full', notice.watchers);
-      this.wake(channel);
-    }
   }
 
   private wake(channel: Channel): void {

@@ -43,7 +43,10 @@ export class Traffic {
 
   /** All, for the next life of the module, which makes its documents itself. */
   handOver(): Lines {
-    for (const line of this.all()) line.seen = undefined;
+    for (const line of this.all()) {
+      line.seen = undefined;
+      for (const channel of line.channels.values()) channel.edition = 0;
+    }
     return new Map([...this.old, ...this.young]);
   }
 
@@ -75,8 +78,7 @@ export class Traffic {
    * that it is new, so that no NOTIFY was ever sent in it.
    */
   channelOf(resource: Resource, subscription: Subscription, first = false): Channel {
-    const line = this.lineOf(resource);
-    if (line.resource !== resource) adopt(line, resource);
+    const line = this.adopted(resource);
     let channel = line.channels.get(subscription.id);
     if (!channel) {
       channel = newChannel(resource, subscription, first);
@@ -96,8 +98,19 @@ export class Traffic {
     if (line && line.underWay++ === 0) this.busy++;
   }
 
+  /** More is to be told of a resource than its channels know: it must stay in memory until `releaseLine`. */
+  holdLine(resource: Resource): void {
+    const line = this.adopted(resource);
+    if (line.underWay++ === 0) this.busy++;
+  }
+
   /** A channel returns to `idle`. @returns whether nothing of its resource is under way any more */
   release({ resource }: Channel): boolean {
+    return this.releaseLine(resource);
+  }
+
+  /** As `release`. */
+  releaseLine(resource: Resource): boolean {
     const line = this.at(resource.key);
     if (!line || --line.underWay > 0) return false;
     this.busy--;
@@ -150,6 +163,12 @@ export class Traffic {
       this.count += 1 + line.channels.size;
       this.young.set(id, line);
     }
+    return line;
+  }
+
+  private adopted(resource: Resource): Line {
+    const line = this.lineOf(resource);
+    if (line.resource !== resource) adopt(line, resource);
     return line;
   }
 
