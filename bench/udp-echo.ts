@@ -1,4 +1,4 @@
-// Owns an echo on the server's own UDP sockets, of either kind: node dist/bench/udp-echo.js PORT batches|single.
+// Owns an echo on the server's own UDP sockets, of either kind: node dist/bench/udp-echo.js PORT single|batches|bundles.
 import { silentLogger } from '../core/base/logger';
 import type { Endpoint } from '../core/sip/transport/flow';
 import { udpSockets } from '../core/sip/transport/udp-batch';
@@ -12,12 +12,16 @@ class Remote implements Peer {
 async function serve(port: number, kind: string | undefined): Promise<void> {
   let socket: UdpSocket | undefined;
   const complain = (error: Error) => console.error(error.message);
-  socket = await udpSockets(kind === 'batches', silentLogger)('127.0.0.1', port, {
-    peer: (remote) => new Remote(remote),
-    received: (bytes, from) => socket?.send(bytes, from, undefined),
-    failed: complain,
-    troubled: complain,
-  });
+  socket = await udpSockets({ batching: kind !== 'single', bundling: kind === 'bundles' }, silentLogger)(
+    '127.0.0.1',
+    port,
+    {
+      peer: (remote) => new Remote(remote),
+      received: (bytes, from) => socket?.send(bytes, from, undefined),
+      failed: complain,
+      troubled: complain,
+    },
+  );
 }
 
 void serve(Number(process.argv[2]), process.argv[3]);

@@ -26,6 +26,7 @@ async function run(): Promise<void> {
   const own = join(__dirname, 'udp-echo.js');
   const kinds: Record<string, (port: string) => ChildProcess> = {
     'C (recvmmsg, sendmmsg)': (port) => spawn(compiledEcho(), [port]),
+    'ours, in bundles': (port) => spawn(process.execPath, [own, port, 'bundles'], { stdio: 'inherit' }),
     'ours, in batches': (port) => spawn(process.execPath, [own, port, 'batches'], { stdio: 'inherit' }),
     'ours, one by one': (port) => spawn(process.execPath, [own, port, 'single'], { stdio: 'inherit' }),
     'node:dgram': (port) => spawn(process.execPath, [join(root, 'bench', 'echo.mjs'), port], { stdio: 'inherit' }),

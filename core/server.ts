@@ -236,7 +236,8 @@ class Server implements RunningServer, Running {
 export function createSip(core: CoreSettings, logging: Logging, clock: Clock, random: Random): SipServices {
   const wheel = new TimerWheel(clock, { log: logging.named('core') });
   const log = logging.named('sip');
-  const transports = new TransportLayer({ log, wheel, limits: transportLimits(core), udpBatching: core.udpBatching });
+  const udp = { batching: core.udpBatching, bundling: core.udpBundling };
+  const transports = new TransportLayer({ log, wheel, limits: transportLimits(core), udp });
   const timers = { t1: core.sipT1, t2: core.sipT2 };
   const overload = overloadLimits(core);
   const transactions = new TransactionLayer({ transports, wheel, random, log, timers, overload });

@@ -119,6 +119,11 @@ export const coreSettings = declareParams({
     default: true,
     doc: 'Datagrams are read and written in batches by a compiled addon, at half the cost. Where it is not compiled (no compiler, not Linux), or with no, Node does it one by one.',
   },
+  udp_bundling: {
+    type: 'boolean',
+    default: false,
+    doc: 'With udp_batching: datagrams of one size to one peer that leave together pass through the kernel as one (UDP_SEGMENT). Cheap behind a proxy; but a capture on this machine may show them in one piece.',
+  },
   overload_requests: {
     type: 'integer',
     default: 2000,

@@ -10,7 +10,7 @@ import { defaultTransportLimits, type TransportLimits } from './limits';
 import type { ListenPoint, Onlooker, Received, Transport, TransportCounters, TransportHost } from './protocol';
 import { TcpTransport } from './tcp';
 import { UdpTransport } from './udp';
-import { udpSockets } from './udp-batch';
+import { type UdpWays, udpSockets } from './udp-batch';
 
 export type { ListenPoint, Onlooker, Received, TransportCounters } from './protocol';
 
@@ -19,8 +19,8 @@ export interface TransportOptions {
   readonly wheel: TimerWheel;
   /** What is left out has the value of `defaultTransportLimits`. */
   readonly limits?: Partial<TransportLimits>;
-  /** Whether UDP goes in batches where the addon is compiled. Default: it does. */
-  readonly udpBatching?: boolean;
+  /** How UDP goes. Default: in batches where the addon is compiled, not bundled. */
+  readonly udp?: UdpWays;
   /** The kernel's view of UDP sockets; another one in tests. */
   readonly backlogs?: BacklogTable;
 }
@@ -64,7 +64,7 @@ export class TransportLayer {
     };
     // A new protocol is a file beside tcp.ts and one line here.
     const transports: Transport[] = [
-      new UdpTransport(host, udpSockets(options.udpBatching ?? true, options.log)),
+      new UdpTransport(host, udpSockets(options.udp ?? { batching: true, bundling: false }, options.log)),
       new TcpTransport(host),
     ];
     this.#transports = new Map(transports.map((transport) => [transport.protocol, transport]));

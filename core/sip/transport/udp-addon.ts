@@ -38,6 +38,7 @@ export interface NativeSocket {
 
 export interface Addon {
   /**
+   * @param bundle whether datagrams of one peer that leave together cross the network stack as one (UDP_SEGMENT, udp(7))
    * @param failed pairs of ticket and errno
    * @param slab what is sent
    * @param arena what datagrams are copied to, from its first byte on
@@ -47,6 +48,7 @@ export interface Addon {
   readonly UdpSocket: new (
     address: string,
     port: number,
+    bundle: boolean,
     inbox: Int32Array,
     outbox: Int32Array,
     failed: Int32Array,

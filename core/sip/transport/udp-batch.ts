@@ -36,11 +36,20 @@ const maxAsking = 65_536;
 
 type OnError = ((error: Error) => void) | undefined;
 
+/** What the settings say of UDP sockets. */
+export interface UdpWays {
+  /** Sockets of the addon, where it is compiled. */
+  readonly batching: boolean;
+  /** Datagrams of one peer and one size that leave together cross the network stack as one. */
+  readonly bundling: boolean;
+}
+
 /** Sockets of the addon where it is compiled and wanted, else Node's own. */
-export function udpSockets(batching: boolean, log: Logger): OpenUdpSocket {
+export function udpSockets({ batching, bundling }: UdpWays, log: Logger): OpenUdpSocket {
   if (!batching) return openDgramSocket;
   const addon = loadAddon();
-  if (!('missing' in addon)) return async (address, port, owner) => new BatchSocket(addon, address, port, owner);
+  if (!('missing' in addon))
+    return async (address, port, owner) => new BatchSocket(addon, address, port, bundling, owner);
   log.info({ reason: addon.missing }, 'udp goes datagram by datagram: the addon for batches is not compiled');
   return openDgramSocket;
 }
@@ -61,11 +70,12 @@ class BatchSocket<P extends Peer> implements UdpSocket {
   /** Who wants to hear of a failure. The ticket of a datagram is its place here plus 1, and 0 when nobody does. */
   readonly #asking: OnError[] = [];
 
-  constructor(addon: Addon, address: string, port: number, owner: SocketOwner<P>) {
+  constructor(addon: Addon, address: string, port: number, bundling: boolean, owner: SocketOwner<P>) {
     this.#owner = owner;
     this.#native = new addon.UdpSocket(
       address,
       port,
+      bundling,
       this.#inbox,
       this.#outbox,
       this.#failed,

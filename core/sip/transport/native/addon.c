@@ -133,17 +133,19 @@ static int bind_socket(int family, const struct sockaddr_storage *address) {
 
 static void on_collected(napi_env env, void *data, void *hint) { udp_disown(data); }
 
-/* new UdpSocket(address, port, inbox, outbox, failed, slab, arena, onArrivals, onFailures): throws when it cannot be bound. */
+/* new UdpSocket(address, port, bundle, inbox, outbox, failed, slab, arena, onArrivals, onFailures): throws when it cannot be bound. */
 static napi_value construct(napi_env env, napi_callback_info info) {
-  enum { ADDRESS, PORT, FIRST_MEMORY, ARENA = FIRST_MEMORY + MEMORIES, FIRST_FUNCTION, COUNT = FIRST_FUNCTION + FUNCTIONS };
+  enum { ADDRESS, PORT, BUNDLE, FIRST_MEMORY, ARENA = FIRST_MEMORY + MEMORIES, FIRST_FUNCTION, COUNT = FIRST_FUNCTION + FUNCTIONS };
   napi_value arguments[COUNT], self, name;
   size_t count = COUNT, length, size;
   char text[128];
   int32_t port;
+  bool bundle;
   struct sockaddr_storage address;
   if (napi_get_cb_info(env, info, &count, arguments, &self, NULL) != napi_ok || count != COUNT ||
       napi_get_value_string_utf8(env, arguments[ADDRESS], text, sizeof text, &length) != napi_ok ||
-      length >= sizeof text - 1 || napi_get_value_int32(env, arguments[PORT], &port) != napi_ok) {
+      length >= sizeof text - 1 || napi_get_value_int32(env, arguments[PORT], &port) != napi_ok ||
+      napi_get_value_bool(env, arguments[BUNDLE], &bundle) != napi_ok) {
     return fail(env, "udp socket", EINVAL);
   }
   static const size_t words[] = {[INBOX] = IN_WORDS, [OUTBOX] = OUT_WORDS, [FAILED] = FAILED_WORDS};
@@ -165,7 +167,7 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   int fd = bind_socket(family, &address);
   if (fd < 0) return fail(env, "bind", -fd);
   struct udp *udp = calloc(1, sizeof *udp);
-  struct batch *batch = udp == NULL ? NULL : batch_new(fd, family, shared);
+  struct batch *batch = udp == NULL ? NULL : batch_new(fd, family, bundle, shared);
   if (batch == NULL) {
     free(udp);
     close(fd);

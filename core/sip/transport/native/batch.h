@@ -56,8 +56,11 @@ struct shared {
   size_t slab_size;
 };
 
-/* NULL when there is no memory. Takes over `fd`, a non-blocking UDP socket of `family`. */
-struct batch *batch_new(int fd, int family, struct shared shared);
+/*
+ * NULL when there is no memory. Takes over `fd`, a non-blocking UDP socket of `family`. `bundle`: datagrams of one peer cross
+ * the network stack as one.
+ */
+struct batch *batch_new(int fd, int family, int bundle, struct shared shared);
 int batch_fd(const struct batch *batch);
 int batch_family(const struct batch *batch);
 /* Closes the socket; nothing else may be asked of it then but batch_free, which frees everything. */

@@ -6,11 +6,12 @@ import { systemRandom } from '../../../../core/base/random';
 import { buildReply } from '../../../../core/sip/reply';
 import { type ClientOutcome, type ServerTransaction, TransactionLayer } from '../../../../core/sip/transaction/layer';
 import type { Flow } from '../../../../core/sip/transport/flow';
+import type { UdpWays } from '../../../../core/sip/transport/udp-batch';
 import { requestText } from '../../../support/wire';
 import { harness, udpSocketKinds, until } from '../transport/harness';
 
-async function setUp(t: TestContext, protocol: 'udp' | 'tcp', batching = true) {
-  const h = harness(t, {}, batching);
+async function setUp(t: TestContext, protocol: 'udp' | 'tcp', ways?: UdpWays) {
+  const h = harness(t, {}, ways);
   const layer = new TransactionLayer({
     transports: h.transports,
     wheel: h.wheel,
@@ -46,15 +47,15 @@ function notify(layer: TransactionLayer, flow: Flow, callId: string): Promise<Cl
   });
 }
 
-const ways = [
+const transports = [
   ...udpSocketKinds.map((sockets) => ({ protocol: 'udp' as const, ...sockets })),
-  { protocol: 'tcp' as const, kind: 'a connection', batching: true, skip: false },
+  { protocol: 'tcp' as const, kind: 'a connection', ways: undefined, skip: false },
 ];
 
-for (const { protocol, kind, batching, skip } of ways) {
+for (const { protocol, kind, ways, skip } of transports) {
   describe(`transactions over ${protocol}, ${kind}`, { skip }, () => {
     it('answer a request with received and rport in its Via', async (t) => {
-      const { peer } = await setUp(t, protocol, batching);
+      const { peer } = await setUp(t, protocol, ways);
       const reply = await peer.ask({ method: 'OPTIONS', uri: 'sip:localhost' });
       assert.equal(reply.status, 200);
       assert.match(reply.header('Via') ?? '', new RegExp(`;received=127\\.0\\.0\\.1;rport=${peer.local.port}`));
@@ -62,7 +63,7 @@ for (const { protocol, kind, batching, skip } of ways) {
     });
 
     it('send a request down the flow of an earlier one and take its response', async (t) => {
-      const { peer, layer, handled, point } = await setUp(t, protocol, batching);
+      const { peer, layer, handled, point } = await setUp(t, protocol, ways);
       peer.send(requestText({ method: 'SUBSCRIBE', uri: 'sip:a@localhost', via: peer.via }));
       await until(() => handled.length === 1, 'the SUBSCRIBE');
       const flow = handled[0]?.flow;
@@ -79,7 +80,7 @@ for (const { protocol, kind, batching, skip } of ways) {
     });
 
     it('answer many requests at once, each with its own reply', async (t) => {
-      const { peer } = await setUp(t, protocol, batching);
+      const { peer } = await setUp(t, protocol, ways);
       const replies = await Promise.all(
         Array.from({ length: 200 }, (_, i) => peer.ask({ method: 'OPTIONS', uri: 'sip:localhost', cseq: i + 1 })),
       );
@@ -88,10 +89,10 @@ for (const { protocol, kind, batching, skip } of ways) {
   });
 }
 
-for (const { kind, batching, skip } of udpSocketKinds) {
+for (const { kind, ways, skip } of udpSocketKinds) {
   describe(`transactions over datagrams, ${kind}`, { skip }, () => {
     it('answer the same datagram with the same bytes', async (t) => {
-      const { peer, handled, layer } = await setUp(t, 'udp', batching);
+      const { peer, handled, layer } = await setUp(t, 'udp', ways);
       const text = requestText({ method: 'PUBLISH', uri: 'sip:a@localhost', via: peer.via });
       for (let i = 0; i < 3; i++) peer.send(text);
       await until(() => peer.chunks.length === 3, 'three replies');
@@ -101,7 +102,7 @@ for (const { kind, batching, skip } of udpSocketKinds) {
     });
 
     it('retransmit a NOTIFY that is not answered until it is', async (t) => {
-      const { peer, layer, transports, clock } = await setUp(t, 'udp', batching);
+      const { peer, layer, transports, clock } = await setUp(t, 'udp', ways);
       let seen = 0;
       peer.answer = () => (++seen < 3 ? undefined : '200 OK');
       const flow = await transports.flowTo('udp', peer.local);
@@ -114,7 +115,7 @@ for (const { kind, batching, skip } of udpSocketKinds) {
     });
 
     it('fail a NOTIFY that no datagram can hold at once', async (t) => {
-      const { layer, transports, peer } = await setUp(t, 'udp', batching);
+      const { layer, transports, peer } = await setUp(t, 'udp', ways);
       const flow = await transports.flowTo('udp', peer.local);
       const outcome = await new Promise<ClientOutcome>((onFinal) => {
         layer.request({ flow, method: 'NOTIFY', render: () => Buffer.alloc(70_000, 65), onFinal });

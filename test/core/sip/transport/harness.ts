@@ -8,6 +8,7 @@ import type { Flow, Protocol } from '../../../../core/sip/transport/flow';
 import { type ListenPoint, type Received, TransportLayer } from '../../../../core/sip/transport/layer';
 import type { TransportLimits } from '../../../../core/sip/transport/limits';
 import { loadAddon } from '../../../../core/sip/transport/udp-addon';
+import type { UdpWays } from '../../../../core/sip/transport/udp-batch';
 import { ManualClock } from '../../../support/clock';
 import { RawPeer } from '../../../support/raw-peer';
 import { requestText } from '../../../support/wire';
@@ -28,18 +29,21 @@ export interface Harness {
   arrival(index: number): Promise<Arrival>;
 }
 
-/** Both kinds of UDP sockets, and whether a test of one is left out: in CI nothing is. */
+const withoutAddon = 'missing' in loadAddon() && process.env.CI === undefined;
+
+/** The kinds of UDP sockets, and whether tests of one are left out: in CI none are. */
 export const udpSocketKinds = [
-  { kind: 'in batches', batching: true, skip: 'missing' in loadAddon() && process.env.CI === undefined },
-  { kind: 'one by one', batching: false, skip: false },
+  { kind: 'in batches', ways: { batching: true, bundling: false }, skip: withoutAddon },
+  { kind: 'in bundles', ways: { batching: true, bundling: true }, skip: withoutAddon },
+  { kind: 'one by one', ways: { batching: false, bundling: false }, skip: false },
 ] as const;
 
 /** Everything opened here is closed when the test ends. */
-export function harness(t: TestContext, limits: Partial<TransportLimits> = {}, udpBatching = true): Harness {
+export function harness(t: TestContext, limits: Partial<TransportLimits> = {}, udp?: UdpWays): Harness {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock, { log: silentLogger });
   clock.onTick(() => wheel.advance());
-  const transports = new TransportLayer({ log: silentLogger, wheel, limits, udpBatching });
+  const transports = new TransportLayer({ log: silentLogger, wheel, limits, ...(udp && { udp }) });
   const arrivals: Arrival[] = [];
   transports.onMessage((received, flow) => {
     arrivals.push({ received, flow });

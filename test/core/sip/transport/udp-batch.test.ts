@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { silentLogger } from '../../../../core/base/logger';
 import type { Endpoint } from '../../../../core/sip/transport/flow';
-import { udpSockets } from '../../../../core/sip/transport/udp-batch';
+import { type UdpWays, udpSockets } from '../../../../core/sip/transport/udp-batch';
 import type { Peer, UdpSocket } from '../../../../core/sip/transport/udp-socket';
 import { Scratch } from '../../../support/scratch';
 import { root } from '../../../support/tree';
@@ -30,6 +30,7 @@ interface Arrival {
 /** A batched socket, and what came and failed on it. `each` sees what comes, and may close. */
 async function open(
   t: TestContext,
+  ways: UdpWays,
   address = '127.0.0.1',
   each: (arrival: Arrival, socket: UdpSocket, close: () => void) => void = () => {},
 ) {
@@ -40,7 +41,7 @@ async function open(
     if (open) socket.close();
     open = false;
   };
-  const socket = await udpSockets(true, silentLogger)(address, 0, {
+  const socket = await udpSockets(ways, silentLogger)(address, 0, {
     peer: (remote) => new Remote(remote),
     received(bytes, from: Remote) {
       arrivals.push({ bytes, from });
@@ -76,121 +77,123 @@ function pattern(number: number, size: number): Buffer {
 
 const sizes = [0, 1, 7, 700, 1200, 65_507];
 
-describe('a socket that goes in batches', { skip }, () => {
-  for (const address of ['127.0.0.1', '::1']) {
-    it(`gives every datagram of several peers over ${address} whole, in order, with its source, and leaves it alone`, async (t) => {
-      const { socket, arrivals } = await open(t, address);
-      const peers = await Promise.all(Array.from({ length: 5 }, () => plain(t, address)));
-      const sent = new Map<number, Buffer[]>();
-      for (let round = 0; round < 60; round++) {
-        const before = arrivals.length;
-        for (const [index, peer] of peers.entries()) {
-          const bytes = pattern(round * 5 + index, sizes[(round + index) % sizes.length] ?? 0);
-          sent.set(peer.remote.remote.port, [...(sent.get(peer.remote.remote.port) ?? []), bytes]);
-          peer.socket.send(bytes, socket.port, address);
+for (const { kind, ways, skip } of udpSocketKinds.filter((sockets) => sockets.ways.batching)) {
+  describe(`a socket that goes ${kind}`, { skip }, () => {
+    for (const address of ['127.0.0.1', '::1']) {
+      it(`gives every datagram of several peers over ${address} whole, in order, with its source, and leaves it alone`, async (t) => {
+        const { socket, arrivals } = await open(t, ways, address);
+        const peers = await Promise.all(Array.from({ length: 5 }, () => plain(t, address)));
+        const sent = new Map<number, Buffer[]>();
+        for (let round = 0; round < 60; round++) {
+          const before = arrivals.length;
+          for (const [index, peer] of peers.entries()) {
+            const bytes = pattern(round * 5 + index, sizes[(round + index) % sizes.length] ?? 0);
+            sent.set(peer.remote.remote.port, [...(sent.get(peer.remote.remote.port) ?? []), bytes]);
+            peer.socket.send(bytes, socket.port, address);
+          }
+          await until(() => arrivals.length === before + peers.length, `round ${round}`);
         }
-        await until(() => arrivals.length === before + peers.length, `round ${round}`);
-      }
-      for (const { remote } of peers) {
-        const own = arrivals.filter(({ from }) => from.remote.port === remote.remote.port);
-        // Compared after all have come: memory that was used twice would show.
-        assert.deepEqual(
-          own.map(({ bytes }) => bytes),
-          sent.get(remote.remote.port),
-        );
-        assert.ok(own.every(({ from }) => from.remote.address === address));
-        assert.equal(new Set(own.map(({ from }) => from)).size, 1, 'a peer is known again');
-      }
+        for (const { remote } of peers) {
+          const own = arrivals.filter(({ from }) => from.remote.port === remote.remote.port);
+          // Compared after all have come: memory that was used twice would show.
+          assert.deepEqual(
+            own.map(({ bytes }) => bytes),
+            sent.get(remote.remote.port),
+          );
+          assert.ok(own.every(({ from }) => from.remote.address === address));
+          assert.equal(new Set(own.map(({ from }) => from)).size, 1, 'a peer is known again');
+        }
+      });
+    }
+
+    it('sends more than a batch and more than its memory in one turn, in order, as the bytes were when they were given', async (t) => {
+      const { socket, failures } = await open(t, ways);
+      const { received, remote } = await plain(t);
+      const small = Buffer.alloc(800);
+      for (let i = 0; i < 300; i++) socket.send(small.fill(i & 0xff), remote, undefined);
+      await until(() => received.length === 300, '300 small ones');
+      assert.deepEqual(
+        received.map((bytes) => [bytes.length, bytes[0], bytes[799]]),
+        Array.from({ length: 300 }, (_, i) => [800, i & 0xff, i & 0xff]),
+      );
+      received.length = 0;
+      const large = Buffer.alloc(60_000);
+      for (let i = 0; i < 9; i++) socket.send(large.fill(i), remote, undefined);
+      await until(() => received.length === 9, '9 large ones');
+      assert.deepEqual(
+        received.map((bytes) => [bytes.length, bytes[0], bytes[59_999]]),
+        Array.from({ length: 9 }, (_, i) => [60_000, i, i]),
+      );
+      assert.deepEqual(failures, []);
     });
-  }
 
-  it('sends more than a batch and more than its memory in one turn, in order, as the bytes were when they were given', async (t) => {
-    const { socket, failures } = await open(t);
-    const { received, remote } = await plain(t);
-    const small = Buffer.alloc(800);
-    for (let i = 0; i < 300; i++) socket.send(small.fill(i & 0xff), remote, undefined);
-    await until(() => received.length === 300, '300 small ones');
-    assert.deepEqual(
-      received.map((bytes) => [bytes.length, bytes[0], bytes[799]]),
-      Array.from({ length: 300 }, (_, i) => [800, i & 0xff, i & 0xff]),
-    );
-    received.length = 0;
-    const large = Buffer.alloc(60_000);
-    for (let i = 0; i < 9; i++) socket.send(large.fill(i), remote, undefined);
-    await until(() => received.length === 9, '9 large ones');
-    assert.deepEqual(
-      received.map((bytes) => [bytes.length, bytes[0], bytes[59_999]]),
-      Array.from({ length: 9 }, (_, i) => [60_000, i, i]),
-    );
-    assert.deepEqual(failures, []);
-  });
-
-  it('sends nothing before the end of the turn and everything at it', async (t) => {
-    const { socket } = await open(t);
-    const { received, remote } = await plain(t);
-    socket.send(Buffer.from('one'), remote, undefined);
-    await Promise.resolve();
-    socket.send(Buffer.from('two'), remote, undefined);
-    await until(() => received.length === 2, 'both');
-    assert.equal(Buffer.concat(received).toString(), 'onetwo');
-  });
-
-  it('tells who sent what the kernel refuses, and sends what is before and behind it', async (t) => {
-    const { socket, failures } = await open(t);
-    const { received, remote } = await plain(t);
-    const told: string[] = [];
-    const send = (name: string, size: number) =>
-      socket.send(Buffer.alloc(size, name), remote, (error) => told.push(`${name} ${error.message}`));
-    send('a', 5);
-    send('b', 65_530);
-    send('c', 5);
-    socket.send(Buffer.alloc(65_530), remote, undefined);
-    send('d', 70_000);
-    send('e', 5);
-    await until(() => received.length === 3 && told.length === 2, 'three datagrams and two failures');
-    assert.equal(Buffer.concat(received).toString(), 'aaaaaccccceeeee');
-    assert.deepEqual(told.sort(), [`b send EMSGSIZE`, `d send EMSGSIZE 127.0.0.1:${remote.remote.port}`]);
-    assert.equal(failures.length, 3);
-  });
-
-  it('answers a peer from within its datagram, and is closed there with what was sent on its way', async (t) => {
-    const { socket: peer, received } = await plain(t);
-    const { arrivals, socket } = await open(t, '127.0.0.1', ({ bytes, from }, own, close) => {
-      own.send(bytes, from, undefined);
-      if (bytes.toString() === 'last') close();
+    it('sends nothing before the end of the turn and everything at it', async (t) => {
+      const { socket } = await open(t, ways);
+      const { received, remote } = await plain(t);
+      socket.send(Buffer.from('one'), remote, undefined);
+      await Promise.resolve();
+      socket.send(Buffer.from('two'), remote, undefined);
+      await until(() => received.length === 2, 'both');
+      assert.equal(Buffer.concat(received).toString(), 'onetwo');
     });
-    for (const text of ['first', 'last']) peer.send(text, socket.port, '127.0.0.1');
-    await until(() => received.length === 2, 'two answers');
-    assert.equal(Buffer.concat(received).toString(), 'firstlast');
-    assert.equal(arrivals.length, 2);
-  });
 
-  it('is closed with its thread, whether that ends by an exception in the middle of a batch or is stopped', async (t) => {
-    const script = `
+    it('tells who sent what the kernel refuses, and sends what is before and behind it', async (t) => {
+      const { socket, failures } = await open(t, ways);
+      const { received, remote } = await plain(t);
+      const told: string[] = [];
+      const send = (name: string, size: number) =>
+        socket.send(Buffer.alloc(size, name), remote, (error) => told.push(`${name} ${error.message}`));
+      send('a', 5);
+      send('b', 65_530);
+      send('c', 5);
+      socket.send(Buffer.alloc(65_530), remote, undefined);
+      send('d', 70_000);
+      send('e', 5);
+      await until(() => received.length === 3 && told.length === 2, 'three datagrams and two failures');
+      assert.equal(Buffer.concat(received).toString(), 'aaaaaccccceeeee');
+      assert.deepEqual(told.sort(), [`b send EMSGSIZE`, `d send EMSGSIZE 127.0.0.1:${remote.remote.port}`]);
+      assert.equal(failures.length, 3);
+    });
+
+    it('answers a peer from within its datagram, and is closed there with what was sent on its way', async (t) => {
+      const { socket: peer, received } = await plain(t);
+      const { arrivals, socket } = await open(t, ways, '127.0.0.1', ({ bytes, from }, own, close) => {
+        own.send(bytes, from, undefined);
+        if (bytes.toString() === 'last') close();
+      });
+      for (const text of ['first', 'last']) peer.send(text, socket.port, '127.0.0.1');
+      await until(() => received.length === 2, 'two answers');
+      assert.equal(Buffer.concat(received).toString(), 'firstlast');
+      assert.equal(arrivals.length, 2);
+    });
+
+    it('is closed with its thread, whether that ends by an exception in the middle of a batch or is stopped', async (t) => {
+      const script = `
       const { workerData, parentPort } = require('node:worker_threads');
       const { udpSockets } = require(workerData);
-      udpSockets(true, { info() {} })('127.0.0.1', 0, {
+      udpSockets({ batching: true, bundling: true }, { info() {} })('127.0.0.1', 0, {
         peer: (remote) => ({ remote, packed: undefined }),
         received(bytes) { throw new Error(bytes.toString()); },
       }).then((socket) => parentPort.postMessage(socket.port));`;
-    const workerData = require.resolve('../../../../core/sip/transport/udp-batch');
-    const { socket } = await plain(t);
-    for (const how of ['throws', 'stops']) {
-      const worker = new Worker(script, { eval: true, workerData });
-      const port = await new Promise<number>((resolve) => worker.once('message', resolve));
-      const errors: string[] = [];
-      worker.once('error', (error) => errors.push(error.message));
-      const ended = new Promise((resolve) => worker.once('exit', resolve));
-      if (how === 'throws') for (let i = 0; i < 3; i++) socket.send('boom', port, '127.0.0.1');
-      else await worker.terminate();
-      await ended;
-      assert.deepEqual(errors, how === 'throws' ? ['boom'] : []);
-      const again = dgram.createSocket('udp4');
-      await new Promise<void>((resolve) => again.bind(port, '127.0.0.1', resolve));
-      again.close();
-    }
+      const workerData = require.resolve('../../../../core/sip/transport/udp-batch');
+      const { socket } = await plain(t);
+      for (const how of ['throws', 'stops']) {
+        const worker = new Worker(script, { eval: true, workerData });
+        const port = await new Promise<number>((resolve) => worker.once('message', resolve));
+        const errors: string[] = [];
+        worker.once('error', (error) => errors.push(error.message));
+        const ended = new Promise((resolve) => worker.once('exit', resolve));
+        if (how === 'throws') for (let i = 0; i < 3; i++) socket.send('boom', port, '127.0.0.1');
+        else await worker.terminate();
+        await ended;
+        assert.deepEqual(errors, how === 'throws' ? ['boom'] : []);
+        const again = dgram.createSocket('udp4');
+        await new Promise<void>((resolve) => again.bind(port, '127.0.0.1', resolve));
+        again.close();
+      }
+    });
   });
-});
+}
 
 describe('the addon', { skip }, () => {
   it('refuses what is not its own and arguments that are wrong, and names an address in use', () => {
@@ -202,19 +205,20 @@ describe('the addon', { skip }, () => {
     const code = (name: string) => ({ code: name });
     assert.throws(() => make(), code('EINVAL'));
     assert.throws(() => make('127.0.0.1', 0), code('EINVAL'));
-    assert.throws(() => make('name', 0, ...memory, nothing, nothing), code('EINVAL'));
-    assert.throws(() => make('127.0.0.1', 65_536, ...memory, nothing, nothing), code('EINVAL'));
-    assert.throws(() => make('127.0.0.1', 0, ...memory, nothing, 'x'), code('EINVAL'));
+    assert.throws(() => make('name', 0, false, ...memory, nothing, nothing), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 65_536, false, ...memory, nothing, nothing), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 0, false, ...memory, nothing, 'x'), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 0, 1, ...memory, nothing, nothing), code('EINVAL'));
     for (let i = 0; i < memory.length; i++) {
       for (const wrong of [undefined, new Int32Array(1), new Float64Array(9999), new Uint8Array(0), {}]) {
         assert.throws(
-          () => make('127.0.0.1', 0, ...memory.toSpliced(i, 1, wrong as never), nothing, nothing),
+          () => make('127.0.0.1', 0, false, ...memory.toSpliced(i, 1, wrong as never), nothing, nothing),
           code('EINVAL'),
         );
       }
     }
-    const socket = make('127.0.0.1', 0, ...memory, nothing, nothing);
-    assert.throws(() => make('127.0.0.1', socket.port(), ...memory, nothing, nothing), code('EADDRINUSE'));
+    const socket = make('127.0.0.1', 0, false, ...memory, nothing, nothing);
+    assert.throws(() => make('127.0.0.1', socket.port(), false, ...memory, nothing, nothing), code('EADDRINUSE'));
     assert.throws(() => socket.print(0), code('EINVAL'));
     assert.throws(() => socket.buffer('x', 1), code('EINVAL'));
     assert.throws(() => socket.buffer(true, 2 ** 31), code('EINVAL'));
@@ -238,6 +242,7 @@ describe('the addon', { skip }, () => {
     const sources = [
       join(root, 'test/core/sip/transport/native/batch-fuzz.c'),
       join(native, 'batch.c'),
+      join(native, 'outgoing.c'),
       join(native, 'address.c'),
     ];
     const flags = ['-g', '-O1', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', `-I${native}`];

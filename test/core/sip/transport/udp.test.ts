@@ -10,9 +10,9 @@ import { harness as layer, udpSocketKinds, until } from './harness';
 const options = (via: string, branch?: string) =>
   requestText({ method: 'OPTIONS', uri: 'sip:localhost', via, ...(branch ? { branch } : {}) });
 
-for (const { kind, batching, skip } of udpSocketKinds) {
+for (const { kind, ways, skip } of udpSocketKinds) {
   describe(`udp transport, ${kind}`, { skip }, () => {
-    const harness = (t: TestContext, limits: Partial<TransportLimits> = {}) => layer(t, limits, batching);
+    const harness = (t: TestContext, limits: Partial<TransportLimits> = {}) => layer(t, limits, ways);
 
     for (const address of ['127.0.0.1', '::1']) {
       it(`receives over ${address} and sends back through the same socket`, async (t) => {

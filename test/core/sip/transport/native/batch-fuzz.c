@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,39 +27,67 @@ static void expect(int condition, const char *what) {
   abort();
 }
 
-/* The kernel's side of sending: each message carries its number, which must rise. */
-static uint32_t last_number;
-static uint64_t delivered, refused, failed_calls;
+/* The kernel's side of sending: each datagram carries its number, which must rise for each peer. */
+enum { TARGETS = 6, MTU = 1000 };
+static uint32_t last_number[TARGETS];
+static uint64_t delivered, bundled, refused, failed_calls;
 static int mood; /* 0: takes all, 1: by lot, 2: takes nothing */
+
+static void take_datagram(const struct iovec *bytes, const struct sockaddr_in6 *to) {
+  uint32_t number;
+  const uint8_t *at = bytes->iov_base;
+  expect(bytes->iov_len >= 8, "its length");
+  memcpy(&number, at, 4);
+  uint32_t target = number * 7 % TARGETS;
+  expect(ntohs(to->sin6_port) == 1 + target, "its port");
+  expect(number > last_number[target], "the order");
+  last_number[target] = number;
+  for (size_t n = 4; n < bytes->iov_len; n++) expect(at[n] == (uint8_t)(number + n), "its bytes");
+  delivered++;
+}
+
+/* A message of several segments has to say their size, and all have it but the last, which has no more. */
+static void check_segments(const struct msghdr *message) {
+  if (message->msg_iovlen == 1) {
+    expect(message->msg_controllen == 0, "nothing to cut");
+    return;
+  }
+  const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+  uint16_t size;
+  expect(control != NULL && control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_SEGMENT, "the control message");
+  memcpy(&size, CMSG_DATA(control), sizeof size);
+  size_t total = 0;
+  for (size_t i = 0; i < message->msg_iovlen; i++) {
+    size_t length = message->msg_iov[i].iov_len;
+    expect(i + 1 < message->msg_iovlen ? length == size : length > 0 && length <= size, "the size of a segment");
+    total += length;
+  }
+  expect(message->msg_iovlen <= 64 && total <= 65507, "what the kernel takes");
+}
 
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   (void)fd;
   expect(count > 0 && count <= BATCH_OUT, "a sensible count");
   expect(flags == MSG_DONTWAIT, "never waits");
+  for (unsigned i = 0; i < count; i++) check_segments(&messages[i].msg_hdr);
   if (mood == 2) return errno = EAGAIN, refused++, -1;
   if (mood == 1 && draw(4) == 0) return errno = draw(3) == 0 ? EINTR : draw(2) ? EAGAIN : ENOBUFS, refused++, -1;
-  if (mood == 1 && draw(6) == 0) {
-    /* The first of them is refused for itself. */
-    memcpy(&last_number, messages[0].msg_hdr.msg_iov->iov_base, 4);
+  const struct msghdr *first = &messages[0].msg_hdr;
+  /* Nobody cuts into segments larger than a frame, and a device may cut nothing at all. */
+  if (first->msg_iovlen > 1 && first->msg_iov->iov_len > MTU) return errno = EINVAL, -1;
+  if (first->msg_iovlen > 1 && draw(2000) == 0) return errno = EIO, -1;
+  if (mood == 1 && first->msg_iovlen == 1 && draw(6) == 0) {
     return errno = draw(2) ? EMSGSIZE : ENETUNREACH, failed_calls++, -1;
   }
   unsigned taken = mood == 1 ? 1 + draw(count) : count;
   if (taken > count) taken = count;
   for (unsigned i = 0; i < taken; i++) {
+    if (i > 0 && messages[i].msg_hdr.msg_iovlen > 1 && messages[i].msg_hdr.msg_iov->iov_len > MTU) return (int)i;
     struct msghdr *message = &messages[i].msg_hdr;
-    const uint8_t *bytes = message->msg_iov->iov_base;
-    size_t length = message->msg_iov->iov_len;
-    uint32_t number;
-    expect(length >= 8, "its length");
-    memcpy(&number, bytes, 4);
-    expect(number > last_number, "the order");
-    last_number = number;
-    for (size_t n = 4; n < length; n++) expect(bytes[n] == (uint8_t)(number + n), "its bytes");
     const struct sockaddr_in6 *to = message->msg_name;
     expect(message->msg_namelen == sizeof *to && to->sin6_family == AF_INET6, "its address");
-    expect(ntohs(to->sin6_port) == (uint16_t)(number * 7), "its port");
-    messages[i].msg_len = (unsigned)length;
-    delivered++;
+    for (size_t n = 0; n < message->msg_iovlen; n++) take_datagram(&message->msg_iov[n], to);
+    if (message->msg_iovlen > 1) bundled++;
   }
   return (int)taken;
 }
@@ -104,7 +133,8 @@ static void count_failures(int failures) {
 static uint64_t send_round(struct batch *batch, uint8_t *slab, uint32_t *number) {
   int count = (int)draw(BATCH_OUT + 1), used = 0, i;
   for (i = 0; i < count; i++) {
-    int length = 8 + (int)(draw(20) == 0 ? draw(60000) : draw(1500));
+    /* Of one size mostly, so that there is something to bundle. */
+    int length = draw(3) ? 700 - (int)draw(2) : 8 + (int)(draw(20) == 0 ? draw(60000) : draw(1500));
     if (used + length > SLAB) break;
     uint32_t mine = ++*number;
     memcpy(slab + used, &mine, 4);
@@ -114,7 +144,7 @@ static uint64_t send_round(struct batch *batch, uint8_t *slab, uint32_t *number)
     entry[OUT_LENGTH] = length;
     entry[OUT_TICKET] = (int32_t)mine;
     memset(entry + OUT_ADDRESS, 0, ADDRESS_WORDS * sizeof *entry);
-    entry[OUT_ADDRESS] = (uint16_t)(mine * 7);
+    entry[OUT_ADDRESS] = (int32_t)(1 + mine * 7 % TARGETS);
     used += length;
   }
   outbox[OUT_COUNT] = i;
@@ -161,11 +191,12 @@ static void receive_round(struct batch *batch, uint32_t *number, int32_t (*peers
 int main(int argc, char **argv) {
   int rounds = argc > 1 ? atoi(argv[1]) : 1000;
   state = argc > 2 ? (uint32_t)atoi(argv[2]) : 1;
+  int bundle = state % 2;
   uint8_t *slab = malloc(SLAB);
   int32_t(*peers)[ADDRESS_WORDS] = calloc(PEERS, sizeof *peers);
   uint64_t sent = 0, junk = 0;
   uint32_t number = 0, seen = 0;
-  struct batch *batch = batch_new(socket(AF_INET6, SOCK_DGRAM, 0), AF_INET6, (struct shared){inbox, outbox, failed, slab, SLAB});
+  struct batch *batch = batch_new(socket(AF_INET6, SOCK_DGRAM, 0), AF_INET6, bundle, (struct shared){inbox, outbox, failed, slab, SLAB});
   for (int round = 0; round < rounds; round++) {
     mood = (int)draw(3);
     sent += send_round(batch, slab, &number);
@@ -177,12 +208,13 @@ int main(int argc, char **argv) {
   while (batch_waits(batch)) count_failures(batch_drain(batch));
   expect(outbox[OUT_QUEUED_BYTES] == 0, "nothing queued at the end");
   expect(delivered + told == sent, "each sent once or told once");
+  expect((bundled > 0) == bundle, "bundles when they are wanted");
   expect(told == failed_calls, "as many told as refused for themselves");
   /* What is kept of nonsense is freed with the rest. */
   for (int round = 0; round < rounds / 10 + 1; round++, junk++) {
     nonsense_round(batch);
     batch_free(batch);
-    batch = batch_new(socket(AF_INET6, SOCK_DGRAM, 0), AF_INET6, (struct shared){inbox, outbox, failed, slab, SLAB});
+    batch = batch_new(socket(AF_INET6, SOCK_DGRAM, 0), AF_INET6, bundle, (struct shared){inbox, outbox, failed, slab, SLAB});
     outbox[OUT_QUEUED_BYTES] = 0;
   }
   batch_free(batch);
