@@ -15,8 +15,11 @@ export interface EventPackage {
   readonly subscribeStatus: 200 | 202;
   /** True: with `force_active` 0, too, whoever subscribes is active; only the routing script may refuse. */
   readonly forceActive?: boolean;
-  /** Checks a published body once, before it is stored. Pure and linear in its size; `reason` becomes the reason phrase of a 400. */
-  check(body: Buffer): { ok: true } | { ok: false; reason: string };
+  /**
+   * Checks a published body once, before it is stored. Pure and linear in its size; `reason` becomes the reason phrase of a 400.
+   * `asIs` is kept with the body for `compose`: when nothing else is published, does it go to the watchers of `presentity` unchanged?
+   */
+  check(body: Buffer, presentity: string): { ok: true; asIs?: boolean } | { ok: false; reason: string };
   /**
    * One document out of all live publications, newest content first; the package's "nothing there" document for an empty list.
    * Deterministic: the same arguments give the same bytes. `presentity` is `sip:user@host`. `revision` rises with the changes
@@ -36,6 +39,8 @@ export interface EventPackage {
 export interface PublishedDocument {
   readonly etag: string;
   readonly body: Buffer;
+  /** What `check` said; undefined when it said nothing or was not asked because the body comes from the database. */
+  readonly asIs?: boolean | undefined;
   /** Unix seconds of the last change of content; a refresh leaves it. */
   readonly changedAt: number;
   /** Rises with every change of content of the presentity: the greater is the newer. */

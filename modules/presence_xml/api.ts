@@ -5,5 +5,6 @@ export { Labels } from './labels';
 export { XML } from './names';
 export { compileRules } from './rules/compile';
 export { NamespaceKeeper } from './rules/namespaces';
-export { attributeOf, dropBlanks, elementsOf, parseTree, textOf, type XmlAttribute, type XmlElement } from './tree';
+export { attributeOf, type XmlAttribute } from './sink';
+export { dropBlanks, elementsOf, parseTree, textOf, type XmlElement } from './tree';
 export { assemble, type Fragment, FragmentWriter, Scope } from './write';

@@ -12,11 +12,16 @@ import { assemble, closedTuple, declarations, presenceDocument } from './write';
  */
 export function composePidf(presentity: string, publications: readonly PublishedDocument[]): Buffer {
   const [only] = publications;
-  if (only !== undefined && publications.length === 1) {
-    const inspection = inspect(only.body);
-    if (inspection.ok && inspection.standsFor === presentity) return only.body;
-  }
+  if (only !== undefined && publications.length === 1 && (only.asIs ?? goesAsIs(only.body, presentity)))
+    return only.body;
   return Buffer.from(new Composition(publications).write(presentity));
+}
+
+/** Of a body that comes out of the database nobody has said it yet. */
+function goesAsIs({ body, asIs }: PublishedDocument, presentity: string): boolean {
+  if (asIs !== undefined) return asIs;
+  const inspection = inspect(body);
+  return inspection.ok && inspection.standsFor === presentity;
 }
 
 /** A piece that stays, and its place. */

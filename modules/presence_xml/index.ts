@@ -2,7 +2,7 @@
 import { defineModule } from '../../core/api';
 import { type EventPackage, eventPackages, ruleFormats, watcherinfoFormats } from '../presence/api';
 import { composePidf } from './compose';
-import { inspect } from './inspect';
+import { checkPidf } from './inspect';
 import { params } from './params';
 import { rulesCommand } from './rules/command';
 import { compileRules } from './rules/compile';
@@ -29,7 +29,7 @@ export default defineModule({
       publishTypes: [pidf],
       notifyTypes: [pidf],
       subscribeStatus: 202,
-      check: inspect,
+      check: checkPidf,
       compose: composePidf,
       transform: transformPidf,
       sphere: sphereOf,

@@ -1,10 +1,9 @@
-// Owns the check of a published PIDF document, made once per body: may it be stored, and may it be sent on unchanged.
-import type { SaxesTagNS } from 'saxes';
-import { RecentMemo } from '../../core/api';
+// Owns the check of a published PIDF document: may it be stored, and may it be sent on unchanged.
 import {
   customaryPrefixes,
   idIsUnique,
   isBlank,
+  isLanguage,
   type Kind,
   kindOf,
   kinds,
@@ -13,7 +12,8 @@ import {
   rankInStatus,
   rankInTuple,
 } from './names';
-import { readXml, XmlRefusal, type XmlSink } from './reader';
+import { readXml } from './reader';
+import { attributeOf, XmlRefusal, type XmlSink, type XmlTag } from './sink';
 
 export type Inspection =
   | {
@@ -23,16 +23,17 @@ export type Inspection =
     }
   | { readonly ok: false; readonly reason: string };
 
-const inspections = new RecentMemo<Buffer, Inspection>(16_384);
+/** Whether a body may be published, and whether it may go to the watchers of `presentity` unchanged. */
+export function checkPidf(
+  body: Buffer,
+  presentity: string,
+): { ok: true; asIs: boolean } | { ok: false; reason: string } {
+  const found = inspect(body);
+  return found.ok ? { ok: true, asIs: found.standsFor === presentity } : found;
+}
 
-/** Inspects a body, or says again what was found the first time: bodies are not written to once they are received. */
 export function inspect(body: Buffer): Inspection {
-  let found = inspections.get(body);
-  if (found === undefined) {
-    found = inspector.inspect(body);
-    inspections.set(body, found);
-  }
-  return found;
+  return inspector.inspect(body);
 }
 
 /**
@@ -55,20 +56,22 @@ class Inspector implements XmlSink {
   private readonly ids = new Set<string>();
 
   inspect(body: Buffer): Inspection {
+    const reason = readXml(body, this);
+    if (reason !== undefined) return { ok: false, reason };
+    return { ok: true, standsFor: this.plain && this.saysBasic ? this.entity : undefined };
+  }
+
+  begin(): void {
     this.plain = true;
     this.depth = 0;
     this.kindRank = 0;
     this.inStatus = false;
     this.basic = undefined;
     this.saysBasic = false;
-    const reason = readXml(body, this);
     this.ids.clear();
-    if (reason !== undefined) return { ok: false, reason };
-    // A copy, because a slice would keep the text of the whole document alive.
-    return { ok: true, standsFor: this.plain && this.saysBasic ? Buffer.from(this.entity).toString() : undefined };
   }
 
-  open(tag: SaxesTagNS): void {
+  open(tag: XmlTag): void {
     const depth = ++this.depth;
     if (tag.prefix !== (customaryPrefixes.get(tag.uri) ?? tag.prefix)) this.plain = false;
     if (depth === 1) this.openRoot(tag);
@@ -76,22 +79,22 @@ class Inspector implements XmlSink {
     else this.openInside(tag, depth);
   }
 
-  private openRoot(tag: SaxesTagNS): void {
+  private openRoot(tag: XmlTag): void {
     if (tag.local !== 'presence') throw new XmlRefusal('root element is not presence');
     if (tag.uri !== PIDF) throw new XmlRefusal(`presence is not in namespace ${PIDF}`);
-    const entity = tag.attributes.entity;
+    const entity = attributeOf(tag, 'entity')?.value;
     if (entity === undefined) throw new XmlRefusal('presence without entity');
-    this.entity = entity.value;
+    this.entity = entity;
     // Composition moves a language from the root to what it speaks for.
-    if (tag.attributes['xml:lang'] !== undefined) this.plain = false;
+    if (tag.attributes.some(isLanguage)) this.plain = false;
   }
 
-  private openItem(tag: SaxesTagNS): void {
+  private openItem(tag: XmlTag): void {
     this.kind = kindOf(tag.uri, tag.local);
     const rank = kinds.indexOf(this.kind);
     if (rank < this.kindRank) this.plain = false;
     this.kindRank = rank;
-    const id = tag.attributes.id?.value ?? '';
+    const id = attributeOf(tag, 'id')?.value ?? '';
     if (this.kind === 'tuple') {
       if (id === '') throw new XmlRefusal('tuple without id');
       this.rank = 0;
@@ -102,16 +105,16 @@ class Inspector implements XmlSink {
     else if (this.kind === 'person' || this.kind === 'device') this.plain = false;
   }
 
-  private openInside(tag: SaxesTagNS, depth: number): void {
+  private openInside(tag: XmlTag, depth: number): void {
     if (this.basic !== undefined) throw new XmlRefusal('basic holds an element');
     if (this.kind === 'tuple') {
       if (depth === 3) this.openInTuple(tag);
       else if (depth === 4 && this.inStatus) this.openInStatus(tag);
     }
-    if (tag.uri === RPID) this.claim(tag.attributes.id?.value);
+    if (tag.uri === RPID) this.claim(attributeOf(tag, 'id')?.value);
   }
 
-  private openInTuple(tag: SaxesTagNS): void {
+  private openInTuple(tag: XmlTag): void {
     const rank = rankInTuple(tag.uri, tag.local);
     if (rank < this.rank) this.plain = false;
     this.rank = rank;
@@ -121,7 +124,7 @@ class Inspector implements XmlSink {
     this.statusRank = 0;
   }
 
-  private openInStatus(tag: SaxesTagNS): void {
+  private openInStatus(tag: XmlTag): void {
     const rank = rankInStatus(tag.uri, tag.local);
     if (rank < this.statusRank) this.plain = false;
     this.statusRank = rank;

@@ -59,3 +59,7 @@ export function isBlank(text: string): boolean {
   }
   return true;
 }
+
+export function isLanguage({ uri, local }: { readonly uri: string; readonly local: string }): boolean {
+  return uri === XML && local === 'lang';
+}

@@ -1,8 +1,20 @@
 // Owns taking one published body apart: its tuples, notes, persons and the rest, each put in order and written as text once.
 import { RecentMemo } from '../../core/api';
 import { inspect } from './inspect';
-import { customaryPrefixes, DATA_MODEL, type Kind, kindOf, PIDF, RPID, rankInStatus, rankInTuple, XML } from './names';
-import { attributeOf, dropBlanks, elementsOf, readTree, type XmlAttribute, type XmlElement } from './tree';
+import {
+  customaryPrefixes,
+  DATA_MODEL,
+  isLanguage,
+  type Kind,
+  kindOf,
+  PIDF,
+  RPID,
+  rankInStatus,
+  rankInTuple,
+  XML,
+} from './names';
+import { attributeOf } from './sink';
+import { dropBlanks, elementsOf, readTree, type XmlElement } from './tree';
 import { assemble, attributesText, type Fragment, FragmentWriter, Scope } from './write';
 
 /** One child of `presence`. Its text relies on the default namespace being PIDF and on the document's `namespaces`. */
@@ -109,10 +121,6 @@ function passLanguage(element: XmlElement, language: string, kind: Kind): void {
   if (kind === 'other' || element.local === 'note') {
     element.attributes.push({ prefix: 'xml', local: 'lang', uri: XML, value: language });
   } else for (const child of elementsOf(element)) passLanguage(child, language, kind);
-}
-
-function isLanguage({ uri, local }: XmlAttribute): boolean {
-  return uri === XML && local === 'lang';
 }
 
 /** Puts a tuple into the schema's order; true when it holds a basic. */

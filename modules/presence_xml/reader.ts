@@ -1,32 +1,14 @@
 // Owns reading XML that came from the network: encoding, well-formedness, namespaces, bounds, and the reason when it is refused.
 import { isAscii, isUtf8 } from 'node:buffer';
 import { SaxesParser, type SaxesTagNS } from 'saxes';
-
-/** Bounds on one document. Its size in bytes is bounded by whoever received it (`max_body` of presence). */
-export interface XmlLimits {
-  readonly depth: number;
-  readonly elements: number;
-  readonly attributes: number;
-}
+import { PlainScanner } from './scan';
+import { type XmlAttribute, type XmlDeclaration, type XmlLimits, XmlRefusal, type XmlSink, type XmlTag } from './sink';
 
 /** The bounds on a published document. */
 export const xmlLimits: XmlLimits = { depth: 32, elements: 1024, attributes: 1024 };
 
-/** A body shorter than this has no room for too many attributes, so they need no counting. */
-const roomForAttributes = 8 * 1024;
-
-/** Thrown by a sink to refuse a document; `readXml` hands its message back as the reason. */
-export class XmlRefusal extends Error {}
-
-/** Takes the parts of a document in order. A CDATA section comes as text, and text may come in several pieces. */
-export interface XmlSink {
-  /** `end`: the offset in the text of the document at which the start tag has ended. */
-  open(tag: SaxesTagNS, end: number): void;
-  close(): void;
-  text(text: string): void;
-  /** Something stands here that a sent document does not have: a comment, an instruction, CDATA, a byte order mark, another encoding. */
-  odd(): void;
-}
+/** A body shorter than this has no room for too many attributes, so they need no counting, and is tried the short way. */
+const short = 8 * 1024;
 
 /** Reads a document into the sink. Linear in its size; returns why it was refused, in printable ASCII, or undefined. */
 export function readXml(body: Buffer, sink: XmlSink, limits = xmlLimits): string | undefined {
@@ -46,15 +28,16 @@ function newParser(target: Reader) {
   parser.on('doctype', () => refuse('DOCTYPE not allowed'));
   parser.on('opentag', (tag) => target.open(tag));
   parser.on('closetag', () => target.close());
-  parser.on('text', (text) => target.sink.text(text));
-  parser.on('cdata', (text) => target.sink.text(text));
+  parser.on('text', (text) => target.text(text));
+  parser.on('cdata', (text) => target.text(text));
   return parser;
 }
 
-const nobody: XmlSink = { open() {}, close() {}, text() {}, odd() {} };
+const nobody: XmlSink = { begin() {}, open() {}, close() {}, text() {}, odd() {} };
 
 class Reader {
-  sink = nobody;
+  private sink = nobody;
+  private readonly scanner = new PlainScanner();
   private parser = newParser(this);
   private limits = xmlLimits;
   private ascii = true;
@@ -68,19 +51,30 @@ class Reader {
     this.ascii = isAscii(body);
     if (!this.ascii && !isUtf8(body)) return 'body is not UTF-8';
     const text = body.toString(this.ascii ? 'latin1' : 'utf8');
+    try {
+      sink.begin();
+      if (body.length <= short && this.scanner.scan(text, sink, limits)) return undefined;
+      sink.begin();
+      this.parse(text, body, sink, limits);
+      return undefined;
+    } catch (error) {
+      if (error instanceof XmlRefusal) return printable(error.message);
+      throw error;
+    }
+  }
+
+  private parse(text: string, body: Buffer, sink: XmlSink, limits: XmlLimits): void {
     this.sink = sink;
     this.limits = limits;
     this.depth = 0;
     this.elements = 0;
     this.attributes = 0;
-    this.counting = body.length > roomForAttributes;
+    this.counting = body.length > short;
     try {
       if (body[0] === 0xef || text.includes('<!') || text.includes('<?', 2)) sink.odd();
       this.parser.write(text).close();
-      return undefined;
     } catch (error) {
       this.parser = newParser(this);
-      if (error instanceof XmlRefusal) return printable(error.message);
       throw error;
     } finally {
       this.sink = nobody;
@@ -92,7 +86,11 @@ class Reader {
     if (++this.elements > this.limits.elements) refuse('too many elements');
     if (++this.depth > this.limits.depth) refuse('elements nested too deep');
     if (this.counting) this.countAttributes(tag);
-    this.sink.open(tag, this.parser.position);
+    this.sink.open(tagOf(tag), this.parser.position);
+  }
+
+  text(text: string): void {
+    if (this.depth > 0) this.sink.text(text);
   }
 
   close(): void {
@@ -111,6 +109,25 @@ class Reader {
     // What is all ASCII means the same in every encoding that contains ASCII.
     if (name !== 'utf-8' && !(this.ascii && asciiRelatives.has(name))) refuse(`encoding ${encoding} not supported`);
   }
+}
+
+function tagOf({ prefix, local, uri, attributes: all, ns }: SaxesTagNS): XmlTag {
+  const attributes: XmlAttribute[] = [];
+  const declarations: XmlDeclaration[] = [];
+  for (const name in all) {
+    const attribute = all[name];
+    if (attribute === undefined) continue;
+    if (name === 'xmlns') declarations.push({ prefix: '', uri: ns[''] ?? '' });
+    else if (attribute.prefix !== 'xmlns') {
+      attributes.push({
+        prefix: attribute.prefix,
+        local: attribute.local,
+        uri: attribute.uri,
+        value: attribute.value,
+      });
+    } else declarations.push({ prefix: attribute.local, uri: ns[attribute.local] ?? '' });
+  }
+  return { prefix, local, uri, attributes, declarations };
 }
 
 const asciiRelatives = new Set(['us-ascii', 'ascii', 'utf8', 'iso-8859-1', 'iso-8859-15', 'windows-1252']);

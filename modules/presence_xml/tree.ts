@@ -1,14 +1,7 @@
 // Owns the element tree of one document, as composition needs it: no comments, no instructions, CDATA is text.
-import type { SaxesTagNS } from 'saxes';
 import { isBlank, XML } from './names';
-import { readXml, type XmlSink } from './reader';
-
-export interface XmlAttribute {
-  readonly prefix: string;
-  readonly local: string;
-  readonly uri: string;
-  value: string;
-}
+import { readXml } from './reader';
+import type { XmlAttribute, XmlSink, XmlTag } from './sink';
 
 export type XmlNode = XmlElement | string;
 
@@ -33,10 +26,6 @@ export function parseTree(body: Buffer): XmlElement | string {
 export function readTree(body: Buffer): XmlElement | undefined {
   const root = parseTree(body);
   return typeof root === 'string' ? undefined : root;
-}
-
-export function attributeOf(element: XmlElement, local: string): XmlAttribute | undefined {
-  return element.attributes.find((attribute) => attribute.local === local && attribute.uri === '');
 }
 
 /** The children that are elements. */
@@ -66,26 +55,19 @@ class TreeBuilder implements XmlSink {
   root: XmlElement | undefined;
   private readonly path: XmlElement[] = [];
 
-  open(tag: SaxesTagNS): void {
-    const { prefix, local, uri } = tag;
-    const attributes: XmlAttribute[] = [];
-    let declarations = none as Map<string, string>;
-    for (const name in tag.attributes) {
-      const attribute = tag.attributes[name];
-      if (attribute === undefined || name === 'xmlns') continue;
-      if (attribute.prefix !== 'xmlns') {
-        attributes.push({
-          prefix: attribute.prefix,
-          local: attribute.local,
-          uri: attribute.uri,
-          value: attribute.value,
-        });
-      } else if (attribute.local !== 'xml') {
-        if (declarations === none) declarations = new Map();
-        declarations.set(attribute.local, tag.ns[attribute.local] ?? '');
-      }
+  begin(): void {
+    this.root = undefined;
+    this.path.length = 0;
+  }
+
+  open({ prefix, local, uri, attributes, declarations }: XmlTag): void {
+    let named = none as Map<string, string>;
+    for (const declaration of declarations) {
+      if (declaration.prefix === '' || declaration.prefix === 'xml') continue;
+      if (named === none) named = new Map();
+      named.set(declaration.prefix, declaration.uri);
     }
-    const element = { prefix, local, uri, attributes, declarations, children: [] };
+    const element = { prefix, local, uri, attributes: [...attributes], declarations: named, children: [] };
     const parent = this.path.at(-1);
     if (parent === undefined) this.root = element;
     else parent.children.push(element);

@@ -1,7 +1,8 @@
 // Owns writing an element as text: prefixes kept, namespaces declared where they are not in force yet, ids left open.
 import { escapeAttribute, escapeText, xmlSafe } from './escape';
 import { idIsUnique, PIDF } from './names';
-import type { XmlAttribute, XmlElement } from './tree';
+import type { XmlAttribute } from './sink';
+import type { XmlElement } from './tree';
 
 /** The namespaces in force at a place: prefix to URI, '' for the default. */
 export class Scope {

@@ -81,13 +81,13 @@ function publicationOf(
 ): Publication {
   const receivedTime = Math.floor(around.now / 1000);
   const expires = endOf(around.now, request.expires);
-  const body = request.body;
+  const { body, asIs } = request;
   if (!body) {
     if (!previous) throw new Error('a PUBLISH without body and without publication passed the structure check');
     return { ...previous, etag, expires, receivedTime };
   }
   let sequence = 1;
   for (const other of resource.publications.values()) sequence = Math.max(sequence, other.document.sequence + 1);
-  const document = { etag, body, changedAt: receivedTime, sequence };
+  const document = { etag, body, asIs, changedAt: receivedTime, sequence };
   return { ruid: previous?.ruid ?? etag, etag, expires, receivedTime, sender: request.sender, document };
 }

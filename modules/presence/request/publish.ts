@@ -21,6 +21,8 @@ export interface PublishRequest {
   readonly expires: number;
   /** The checked body, a copy of its own; undefined when there is none. */
   readonly body: Buffer | undefined;
+  /** Whether the body may go to watchers unchanged, when the package says. */
+  readonly asIs: boolean | undefined;
   /** A fault that is answered only when the entity-tag is right (the order of RFC 3903 §6). */
   readonly fault: SipError | undefined;
   /** Who is not notified of this change, or ''. */
@@ -49,12 +51,13 @@ export function readPublish(
   void [message.from, message.to, message.callId, message.cseq];
   const ifMatch = readIfMatch(message);
   const { expires, fault } = readExpires(message, event.package, bounds);
-  const content = readBody(message, event.package, bounds.maxBody, ifMatch !== undefined);
+  const content = readBody(message, event.package, key.uri, bounds.maxBody, ifMatch !== undefined);
   return {
     key,
     ifMatch,
     expires,
     body: content.body,
+    asIs: content.asIs,
     fault: fault ?? content.fault,
     // Longer than any watcher's address: nobody is meant.
     sender: sender.length > sizes.uri ? '' : sender,
@@ -73,9 +76,10 @@ function readIfMatch(message: SipRequest): string | undefined {
 function readBody(
   message: SipRequest,
   event: EventPackage,
+  presentity: string,
   maxBody: number,
   mayLack: boolean,
-): { body?: Buffer; fault?: SipError } {
+): { body?: Buffer; asIs?: boolean | undefined; fault?: SipError } {
   const { body } = message;
   if (body.length === 0) return mayLack ? {} : { fault: new SipError(400, 'Missing Body') };
   const accept = `Accept: ${event.publishTypes.join(', ')}\r\n`;
@@ -90,9 +94,9 @@ function readBody(
   // The datagram must not stay in memory as long as the publication. The copy is what is checked: packages may remember it.
   const copy = Buffer.allocUnsafeSlow(body.length);
   body.copy(copy);
-  const verdict = event.check(copy);
+  const verdict = event.check(copy, presentity);
   if (!verdict.ok) return { fault: new SipError(400, verdict.reason) };
-  return { body: copy };
+  return { body: copy, asIs: verdict.asIs };
 }
 
 /** The body's type; '' when there is none or it cannot be read, which no package takes. */

@@ -57,7 +57,7 @@ export function publicationOf(row: SourceRow, around: Circumstances): FoundPubli
   const fits = key.user.length <= sizes.user && key.domain.length <= sizes.domain && etag.length <= sizes.etag;
   if (!fits || sender.length > sizes.uri) return tooLong;
   const body = bytesOf(row);
-  const verdict = served.check(body);
+  const verdict = served.check(body, key.uri);
   if (!verdict.ok) return `its body is refused: ${verdict.reason}`;
   const receivedTime = numberOf(row, 'received_time');
   // Of several publications the one that was received last is the newest; whatever is published from now on is newer still.

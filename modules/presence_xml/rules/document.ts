@@ -1,7 +1,7 @@
 // Owns a rules document as a tree whose elements know where they stand, and the faults and warnings that say so.
-import type { SaxesTagNS } from 'saxes';
 import { isBlank } from '../names';
-import { readXml, type XmlLimits, type XmlSink } from '../reader';
+import { readXml } from '../reader';
+import type { XmlLimits, XmlSink, XmlTag } from '../sink';
 
 /** A rules document names every buddy with an element, so it may have more of them than a presence document. */
 export const rulesLimits: XmlLimits = { depth: 32, elements: 4096, attributes: 8192 };
@@ -113,14 +113,17 @@ class Builder implements XmlSink {
   end = 0;
   private readonly path: RuleElement[] = [];
 
-  open(tag: SaxesTagNS, end: number): void {
+  begin(): void {
+    this.root = undefined;
+    this.end = 0;
+    this.path.length = 0;
+  }
+
+  open({ uri, local, attributes: all }: XmlTag, end: number): void {
     this.end = end;
     const attributes = new Map<string, string>();
-    for (const name in tag.attributes) {
-      const attribute = tag.attributes[name];
-      if (attribute !== undefined && attribute.prefix === '' && name !== 'xmlns') attributes.set(name, attribute.value);
-    }
-    const element: RuleElement = { uri: tag.uri, local: tag.local, attributes, children: [], text: '', end };
+    for (const { prefix, local: name, value } of all) if (prefix === '') attributes.set(name, value);
+    const element: RuleElement = { uri, local, attributes, children: [], text: '', end };
     const parent = this.path.at(-1);
     if (parent === undefined) this.root = element;
     else parent.children.push(element);

@@ -1,6 +1,7 @@
 // Owns which services, persons and devices of a document a view lets be seen (RFC 5025 §3.3.1).
 import { DATA_MODEL, PIDF, RPID } from '../names';
-import { attributeOf, elementsOf, textOf, type XmlElement } from '../tree';
+import { attributeOf } from '../sink';
+import { elementsOf, textOf, type XmlElement } from '../tree';
 import { collapse } from './document';
 import { hasUri, uriForm } from './equivalence';
 import type { Selection } from './permissions';

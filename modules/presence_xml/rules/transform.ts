@@ -3,7 +3,8 @@ import type { View } from '../../presence/api';
 import { composePidf } from '../compose';
 import { DATA_MODEL, kindOf, PIDF, RPID, XML } from '../names';
 import { declarationBudget } from '../pieces';
-import { attributeOf, elementsOf, readTree, textOf, type XmlAttribute, type XmlElement, type XmlNode } from '../tree';
+import { attributeOf, type XmlAttribute } from '../sink';
+import { elementsOf, readTree, textOf, type XmlElement, type XmlNode } from '../tree';
 import { assemble, closedTuple, FragmentWriter, presenceDocument, Scope } from '../write';
 import { NamespaceKeeper } from './namespaces';
 import {

@@ -115,6 +115,7 @@ export function publish(more: Partial<PublishRequest> = {}): PublishRequest {
     ifMatch: undefined,
     expires: 3600,
     body: Buffer.from('<a/>'),
+    asIs: undefined,
     fault: undefined,
     sender: '',
     localContact: '<sip:127.0.0.1:5060>',

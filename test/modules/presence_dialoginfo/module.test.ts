@@ -31,9 +31,9 @@ test('it offers event package dialog as RFC 4235 wants it, and nothing else', as
 test('what it checked it composes', async () => {
   const { events } = await setUp();
   const publication = published(fixture('kamailio-confirmed'));
-  assert.equal(events.check(publication.body).ok, true);
+  assert.equal(events.check(publication.body, alice).ok, true);
   const document = events.compose(alice, [publication], 12);
-  assert.equal(events.check(document).ok, true);
+  assert.equal(events.check(document, alice).ok, true);
   assert.match(document.toString(), / version="12" state="full" entity="sip:alice@example\.com">/);
 });
 

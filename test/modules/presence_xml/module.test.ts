@@ -32,13 +32,31 @@ test('it offers event package presence as the seed and RFC 3856 want it', async 
 test('what it checked it composes', async () => {
   const { presence } = await setUp();
   const publication = published(fixture('presload'));
-  assert.equal(presence.check(publication.body).ok, true);
+  assert.deepEqual(presence.check(publication.body, alice), { ok: true, asIs: true });
   assert.equal(presence.compose(alice, [publication], 1), publication.body);
-  assert.deepEqual(presence.check(presence.compose(alice, [], 1)).ok, true);
-  assert.deepEqual(presence.check(Buffer.from('<presence/>')), {
+  assert.equal(presence.check(presence.compose(alice, [], 1), alice).ok, true);
+  assert.deepEqual(presence.check(Buffer.from('<presence/>'), alice), {
     ok: false,
     reason: 'presence is not in namespace urn:ietf:params:xml:ns:pidf',
   });
+});
+
+test('what the check said of a body is what composition does, and it is said anew of a body it did not see', async () => {
+  const { presence } = await setUp();
+  for (const [name, presentity, asIs] of [
+    ['presload', alice, true],
+    ['presload', 'sip:bob@example.com', false],
+    ['baresip-open', alice, false],
+  ] as const) {
+    const publication = published(fixture(name));
+    const verdict = presence.check(publication.body, presentity);
+    assert.deepEqual(verdict, { ok: true, asIs });
+    const stored = presence.compose(presentity, [publication], 1);
+    const checked = presence.compose(presentity, [{ ...publication, asIs }], 1);
+    assert.equal(stored === publication.body, asIs);
+    assert.equal(checked === publication.body, asIs);
+    assert.deepEqual(stored, checked);
+  }
 });
 
 test('it offers the rules of presence, and documents as they let them be seen', async () => {
