@@ -12,8 +12,7 @@ import { assemble, closedTuple, declarations, presenceDocument } from './write';
  */
 export function composePidf(presentity: string, publications: readonly PublishedDocument[]): Buffer {
   const [only] = publications;
-  if (only !== undefined && publications.length === 1 && (only.asIs ?? goesAsIs(only.body, presentity)))
-    return only.body;
+  if (only !== undefined && publications.length === 1 && goesAsIs(only, presentity)) return only.body;
   return Buffer.from(new Composition(publications).write(presentity));
 }
 
