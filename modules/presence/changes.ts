@@ -26,8 +26,11 @@ export type ResourceChange =
 
 /** Who is to be told after the commit. */
 export type Notice =
-  /** The state changed: every active watcher, but not the one that made the change. */
-  | { readonly to: 'watchers'; readonly except: string }
+  /**
+   * The state changed: every active watcher that sees it, but not the one that made the change. `anew`: all of them, whether
+   * there is news for them or not.
+   */
+  | { readonly to: 'watchers'; readonly except: string; readonly anew?: true }
   /** One dialog's own event; `ends` makes it the last NOTIFY. */
   | { readonly to: 'dialog'; readonly subscription: Subscription; readonly ends?: Ending }
   /** A watcher's status changed: only `watchers`, or the full list with those that have just ended. */

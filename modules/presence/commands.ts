@@ -108,6 +108,11 @@ export function controlCommands(presence: Presence, database: Database, schema: 
       },
     },
     explain: explainCommand(presence),
+    nodes: {
+      summary: 'Lists the servers that share this database, this one first; `silent` is in ms.',
+      args: [],
+      run: async () => presence.cluster.members?.list() ?? [],
+    },
     cleanup: {
       summary: 'Searches the database now for records that have ended, as clean_period does.',
       args: [],

@@ -55,7 +55,7 @@ export class Meter {
 }
 
 /** Registers what the parts of a presence keep anyway. */
-export function measureParts(metrics: Metrics, { door, cache, notifier, expiry }: Presence): void {
+export function measureParts(metrics: Metrics, { door, cache, notifier, expiry, cluster }: Presence): void {
   metrics.observed(
     {
       name: 'waiting',
@@ -78,6 +78,10 @@ export function measureParts(metrics: Metrics, { door, cache, notifier, expiry }
     ],
   );
   metrics.observed({ name: 'cached_resources', help: 'Resources in memory.', type: 'gauge' }, () => cache.resources);
+  metrics.observed(
+    { name: 'nodes', help: 'Servers that share the database and are alive, this one included.', type: 'gauge' },
+    () => cluster.members?.list().filter(({ alive }) => alive).length ?? 1,
+  );
   metrics.observed(
     { name: 'commit_retries_total', help: 'Requests decided anew: another node was faster.', type: 'counter' },
     () => door.retries,

@@ -104,8 +104,7 @@ export const params = declareParams({
     min: 3,
     max: 300,
     unit: 's',
-    live: true,
-    doc: 'A node that has not written to the database for so long is taken for dead, and the others take up what it owed. One that cannot write falls silent after two fifths of it.',
+    doc: 'The same on every node: one that has not written to the database for so long is taken for dead, and the others take up what it owed. One that cannot write sends no NOTIFY after two fifths of it.',
   },
   subs_respond_200: {
     type: 'boolean',

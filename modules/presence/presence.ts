@@ -138,7 +138,11 @@ export class Presence {
     this.cluster = new Cluster({ ...options, schema, notifier: this.notifier, store: this.store }, handover);
     this.door = new Door({
       duties: this.cluster.duties,
-      onRead: (resource) => this.cluster.onRead(resource),
+      onRead: (resource) => {
+        // What was settled may have been forgotten with what was in memory.
+        if (this.cluster.onRead(resource)) this.settling.note(resource.key);
+      },
+      onStale: () => this.cluster.onStale(),
       store: this.store,
       cache,
       clock,
@@ -152,10 +156,11 @@ export class Presence {
       before: (resource) => this.notifier.contents.remember(resource),
       reviewAt: (resource) =>
         resource.subscriptions.size > 0 ? this.permissions.nextChange(resource) : Number.POSITIVE_INFINITY,
-      onStored: (resource, changes, notices, since) => {
-        this.expiry.schedule(resource.key, resource.dueAt);
-        this.notifier.stored(resource, changes, notices);
-        options.meter?.told(resource.key, changes, since, this.notifier);
+      onStored: (draft, since) => {
+        const { key, dueAt } = draft.resource;
+        this.expiry.schedule(key, dueAt);
+        this.notifier.stored(draft);
+        options.meter?.told(key, draft.changes, since, this.notifier);
       },
     });
     const schedule = handover?.schedule;

@@ -1,7 +1,7 @@
 // Owns one turn of a stripe: the resources are read, everything that waits is decided, stored, answered and told.
 import { type Clock, DatabaseUnavailable, type Logger, type Outcome, type Trail } from '../../core/api';
 import type { ResourceCache } from './cache';
-import type { Decision, Notice, ResourceChange, Surroundings } from './changes';
+import type { Decision, Surroundings } from './changes';
 import { type Deciding, type Draft, draftOf, nextOf, type Operation } from './draft';
 import { unstored } from './nodes/duty';
 import { isEmpty, type Resource, type Stored } from './resource';
@@ -16,8 +16,10 @@ export interface TurnOptions extends Deciding {
   readonly trail?: Trail | undefined;
   /** Told of each resource that was read. */
   onRead(resource: Resource): void;
-  /** Told after each commit, with what was changed and who is to be notified. */
-  onStored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[], since: number): void;
+  /** Told when somebody else has changed what is in memory. */
+  onStale(): void;
+  /** Told after each commit of what was decided. `since`: ms since 1970, when the first who asked for it came. */
+  onStored(draft: Draft, since: number): void;
 }
 
 /** A stored version that keeps moving under us: after so many attempts the request is refused. */
@@ -109,6 +111,7 @@ export class Turn {
   private stored(draft: Draft, next: Stored, outcome: Outcome): void {
     const { resource } = draft;
     if (outcome === 'stale') {
+      this.options.onStale();
       this.retry(draft);
       return;
     }
@@ -126,7 +129,8 @@ export class Turn {
   }
 
   /** Answers, then tells the watchers. */
-  private finish({ resource, duty, taken, decisions, changes, notices }: Draft): void {
+  private finish(draft: Draft): void {
+    const { resource, duty, taken, decisions, changes, notices } = draft;
     const { log, cache, duties, onStored } = this.options;
     duties.account(resource, duty);
     for (let i = 0; i < taken.length; i++) {
@@ -140,7 +144,7 @@ export class Turn {
     if (duty === 'theirs') cache.drop(resource);
     if (changes.length === 0 && notices.length === 0 && (duty === 'ours' || duty === 'theirs')) return;
     try {
-      onStored(resource, changes, notices, taken[0]?.since ?? this.around.now);
+      onStored(draft, taken[0]?.since ?? this.around.now);
     } catch (error) {
       log.error({ err: error, resource: resource.key.id }, 'watchers could not be told of a change');
     }

@@ -39,12 +39,12 @@ export class Mariadb {
     this.#settings = settings;
   }
 
-  /** A server with an empty data folder. @param settings further options of mariadbd */
-  static async start(settings: readonly string[] = []): Promise<Mariadb> {
+  /** A server with an empty data folder. @param settings further options of mariadbd; `first` for its first start alone */
+  static async start(settings: readonly string[] = [], first: readonly string[] = []): Promise<Mariadb> {
     const server = new Mariadb(await freePort(), settings);
     try {
       server.#install();
-      await server.start();
+      await server.start(first);
       await server.sql(`GRANT ALL ON *.* TO ${user}@'127.0.0.1' IDENTIFIED BY '${password}'`);
       return server;
     } catch (error) {
@@ -87,8 +87,8 @@ export class Mariadb {
     }
   }
 
-  /** Starts mariadbd on its data folder and waits until it answers. */
-  async start(): Promise<void> {
+  /** Starts mariadbd on its data folder and waits until it answers. @param more options for this start alone */
+  async start(more: readonly string[] = []): Promise<void> {
     const child = spawn(
       'mariadbd',
       [
@@ -104,6 +104,7 @@ export class Mariadb {
         '--innodb-buffer-pool-size=64M',
         '--performance-schema=OFF',
         ...this.#settings,
+        ...more,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -115,7 +116,8 @@ export class Mariadb {
     const end = performance.now() + patience;
     for (;;) {
       if (child.exitCode !== null || performance.now() > end) throw new Error(`mariadbd did not start:\n${log}`);
-      const up = await this.sql('SELECT 1').then(
+      // A Galera node answers before it is ready, but not from a table.
+      const up = await this.sql('SELECT 1 FROM mysql.global_priv LIMIT 1').then(
         () => true,
         () => false,
       );

@@ -56,8 +56,10 @@ export class RollcallProcess implements TestServer {
     this.scratch.write({ listen, ...spec, core: { log_level: 'info', ...spec.core } });
   }
 
-  static async start(spec: ServerSpec = {}): Promise<RollcallProcess> {
-    const server = new RollcallProcess(await freePort(), spec);
+  /** @param spec or how it follows from the port */
+  static async start(spec: ServerSpec | ((port: number) => ServerSpec) = {}): Promise<RollcallProcess> {
+    const port = await freePort();
+    const server = new RollcallProcess(port, typeof spec === 'function' ? spec(port) : spec);
     await server.start();
     return server;
   }
@@ -122,4 +124,17 @@ export class RollcallProcess implements TestServer {
       child.kill(signal);
     });
   }
+}
+
+/** What a node of a cluster over MySQL has to be told; `timeout` in seconds. */
+export function nodeSpec(url: string, timeout: number): (port: number) => ServerSpec {
+  return (port) => ({
+    loadmodule: ['db_mysql'],
+    modparam: [
+      ['presence', 'db_url', url],
+      ['presence', 'cluster_secret', 'known to the nodes alone'],
+      ['presence', 'cluster_address', `sip:127.0.0.1:${port};transport=tcp`],
+      ['presence', 'cluster_timeout', timeout],
+    ],
+  });
 }

@@ -60,11 +60,15 @@ export class UaDialog {
     readonly options: SubscribeOptions,
   ) {}
 
-  /** A SUBSCRIBE in this dialog: the first one, a refresh, or with 0 the end of it. */
-  async send(expires: number | null | undefined, headers: Record<string, unknown> = {}): Promise<sip.Response> {
+  /** A SUBSCRIBE in this dialog: the first one, a refresh, or with 0 the end of it; by way of `through`'s server. */
+  async send(
+    expires: number | null | undefined,
+    headers: Record<string, unknown> = {},
+    through = this.ua,
+  ): Promise<sip.Response> {
     this.cseq += 1;
     const toParams: sip.Params = this.remoteTag === undefined ? {} : { tag: this.remoteTag };
-    const response = await this.ua.client.request({
+    const response = await through.client.request({
       method: 'SUBSCRIBE',
       uri: this.remoteTarget ?? this.presentity,
       headers: {

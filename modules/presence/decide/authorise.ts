@@ -61,7 +61,7 @@ export const tellState: Decide = (resource) => {
   const notices: Notice[] = [];
   if (isWatched(resource)) {
     changes.push({ kind: 'fan-out', winfo: false });
-    notices.push({ to: 'watchers', except: '' });
+    notices.push({ to: 'watchers', except: '', anew: true });
   }
   tellWatcherinfo(resource, 'full', [], changes, notices);
   return { changes, notices };

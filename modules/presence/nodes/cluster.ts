@@ -31,6 +31,7 @@ export class Cluster {
   readonly catchUp: CatchUp;
   /** The others may take this node for dead: it sends nothing in dialogs that they could send in. */
   private cutOff: boolean;
+  private hasWarned = false;
 
   constructor(
     private readonly options: ClusterOptions,
@@ -46,6 +47,8 @@ export class Cluster {
         address: clusterAddress,
         timeout: () => clusterTimeout * 1000,
         now: () => sip.wheel.now(),
+        clash: () =>
+          log.error({ address: clusterAddress }, 'another server has the same cluster_address: give each its own'),
         newId: () => Number.parseInt(random.token().slice(-idDigits), 32) + 1,
         state: handover?.members,
       });
@@ -88,10 +91,28 @@ export class Cluster {
     return true;
   }
 
-  /** A resource was read. When this node does not tell its watchers any more, it must not go on as if it did. */
-  onRead({ key, owed: owing, notifier }: Resource): void {
-    if (!this.members || !this.options.notifier.isBusy(key)) return;
-    if (owing === owed.nothing || Math.abs(notifier) !== this.members.id) this.options.notifier.abandon(key);
+  /**
+   * A resource was read. When this node does not tell its watchers any more, it must not go on as if it did.
+   * @returns whether it does
+   */
+  onRead(resource: Resource): boolean {
+    const { members, options } = this;
+    const { key, owed: owing, notifier } = resource;
+    const isOurs = owing !== owed.nothing && (!members || Math.abs(notifier) === members.id);
+    if (options.notifier.isBusy(key)) {
+      if (isOurs || !members) options.notifier.renew(resource);
+      else options.notifier.abandon(key);
+    }
+    return isOurs;
+  }
+
+  /** Somebody else has changed what is in memory here: another node, or one that should be one. */
+  onStale(): void {
+    if (this.members || this.hasWarned) return;
+    this.hasWarned = true;
+    this.options.log.warn(
+      'something else changes this database too: if it is another server, set cluster_secret and cluster_address on both, or their NOTIFYs get in one another’s way',
+    );
   }
 
   async leave(): Promise<void> {
@@ -102,7 +123,7 @@ export class Cluster {
 
   /** What was going on is looked at anew before it goes on: others may have taken it up. */
   private async comeBack(): Promise<void> {
-    for (const key of this.options.notifier.busy) if (!(await this.catchUp.visit(key))) return;
+    for (const key of this.options.notifier.traffic.busyKeys) if (!(await this.catchUp.visit(key))) return;
     this.cutOff = false;
     this.options.notifier.resume();
   }

@@ -3,9 +3,10 @@ import { type Database, hashText, type Table } from '../../../core/api';
 
 /** What one node knows of another, by its own clock alone: the clocks of nodes are never compared. */
 interface Seen {
+  address: string;
   beat: number;
-  /** ms: when its beat was seen to rise last, or when it was first heard of. */
-  since: number;
+  /** ms for which it was looked at and its beat did not rise. Time in which nobody could look does not count. */
+  silence: number;
   /** It has left, or another process has taken its place. */
   gone: boolean;
   /** Its death has been told. */
@@ -19,6 +20,8 @@ export interface MembersState {
   beat: number;
   /** ms: a beat that was sent then was stored. */
   lastBeat: number;
+  /** ms: when the others were looked at last. */
+  lastLook: number;
 }
 
 export interface MembersOptions {
@@ -32,11 +35,15 @@ export interface MembersOptions {
   now(): number;
   /** A number for this process that no other has. */
   newId(): number;
+  /** Told when another process that lives has this node's address. */
+  clash(): void;
   readonly state?: MembersState | undefined;
 }
 
 /** How much of the time that others wait a node may go on without a beat of its own: they must not act while it still does. */
 const patience = 0.4;
+/** How much of that time one look at another node counts for at most. */
+const longestLook = 0.25;
 /** The rows of the dead are removed after so many times the time that makes a node dead. */
 const mourning = 10;
 
@@ -50,11 +57,22 @@ export class Members {
       known: new Map(),
       beat: 0,
       lastBeat: Number.NEGATIVE_INFINITY,
+      lastLook: options.now(),
     };
   }
 
   get id(): number {
     return this.state.id;
+  }
+
+  /** All nodes that are known, this one first; `silent` in ms. */
+  list(): { readonly address: string; readonly alive: boolean; readonly silent: number }[] {
+    const { now, address } = this.options;
+    const others = [...this.state.known].filter(([, seen]) => seen.address !== '');
+    return [
+      { address, alive: this.isSure, silent: now() - this.state.lastBeat },
+      ...others.map(([id, seen]) => ({ address: seen.address, alive: this.isAlive(id), silent: seen.silence })),
+    ];
   }
 
   /** Whether something falls to this node that any could do: all nodes that know of the same nodes agree (rendezvous hashing). */
@@ -67,13 +85,12 @@ export class Members {
   /** A node that was never heard of counts as alive from now on, until its time is over. */
   isAlive(id: number): boolean {
     if (id === this.id) return true;
-    const now = this.options.now();
     let seen = this.state.known.get(id);
     if (!seen) {
-      seen = { beat: -1, since: now, gone: false, told: false };
+      seen = { address: '', beat: -1, silence: 0, gone: false, told: false };
       this.state.known.set(id, seen);
     }
-    return !seen.gone && now - seen.since < this.options.timeout();
+    return !seen.gone && seen.silence < this.options.timeout();
   }
 
   /** Whether the others certainly take this node for alive. */
@@ -91,17 +108,32 @@ export class Members {
     const [rows = []] = await database.select([{ table, where: {} }]);
     const found = new Map(rows.map((row) => [Number(row[0]), { address: String(row[1]), beat: Number(row[2]) }]));
     found.delete(state.id);
-    for (const [id, { address: at, beat }] of found) {
-      const seen = state.known.get(id);
-      if (this.first && at === address) {
-        // Whoever listened there before is this process, in an earlier life.
-        state.known.set(id, { beat, since: sent, gone: true, told: false });
-      } else if (!seen) state.known.set(id, { beat, since: now(), gone: false, told: false });
-      else if (seen.beat !== beat) Object.assign(seen, { beat, since: now(), gone: false });
+    this.look(found);
+    return this.bury(found);
+  }
+
+  /** Takes note of whose beat has risen. */
+  private look(found: ReadonlyMap<number, { readonly address: string; readonly beat: number }>): void {
+    const { address: own, now, timeout, clash } = this.options;
+    const { known, lastLook } = this.state;
+    const passed = Math.min(now() - lastLook, longestLook * timeout());
+    this.state.lastLook = now();
+    for (const [id, seen] of known) {
+      const row = found.get(id);
+      if (row && row.beat !== seen.beat) {
+        if (row.address === own) clash();
+        Object.assign(seen, { ...row, silence: 0, gone: false });
+      } else {
+        seen.silence += passed;
+        if (!row && seen.beat >= 0) seen.gone = true;
+      }
+    }
+    for (const [id, row] of found) {
+      // Whoever was at this address before is this process, in an earlier life.
+      const gone = this.first && row.address === own;
+      if (gone || !known.has(id)) known.set(id, { ...row, silence: 0, gone, told: false });
     }
     this.first = false;
-    for (const [id, seen] of state.known) if (seen.beat >= 0 && !found.has(id)) seen.gone = true;
-    return this.bury(found);
   }
 
   /** Tells the others that this node is no more. @throws DatabaseUnavailable */
@@ -112,7 +144,7 @@ export class Members {
 
   /** Those who have died since the last time; the rows of those long dead are removed. */
   private async bury(found: ReadonlyMap<number, unknown>): Promise<number[]> {
-    const { database, table, timeout, now } = this.options;
+    const { database, table, timeout } = this.options;
     const dead: number[] = [];
     const removed: number[] = [];
     for (const [id, seen] of this.state.known) {
@@ -122,7 +154,7 @@ export class Members {
       }
       if (!seen.told) dead.push(id);
       seen.told = true;
-      if (now() - seen.since < mourning * timeout()) continue;
+      if (seen.silence < mourning * timeout()) continue;
       if (found.has(id)) removed.push(id);
       this.state.known.delete(id);
     }

@@ -1,6 +1,6 @@
 // Owns what NOTIFYs carry: the document of a resource, made once for all its watchers, and each subscriber's watcherinfo.
 import { type Logger, SmallMap } from '../../../core/api';
-import type { EventPackage, PublishedDocument, View, WatcherinfoFormat } from '../api';
+import type { EventPackage, PublishedDocument, View, WatcherEntry, WatcherinfoFormat } from '../api';
 import { changesDocument, type ResourceChange } from '../changes';
 import { allWatchers } from '../decide/watcherinfo';
 import type { Permission } from '../permission';
@@ -21,6 +21,8 @@ export interface Seen {
   views: SmallMap<Content>;
   /** What each view showed before the last change. */
   former: SmallMap<Content> | undefined;
+  /** What each view showed before the resource was read anew, if nothing has been told since. */
+  told: SmallMap<Content> | undefined;
   /** What who may see nothing sees: whatever is published, neither its bytes nor the time that it takes may tell. */
   closed: Content | undefined;
   /** Partial views have been made at least once. */
@@ -63,16 +65,19 @@ export class Contents {
     }
   }
 
-  /** Takes up what a commit has changed. @returns whether publications have: the documents are outdated then */
-  stored(resource: Resource, changes: readonly ResourceChange[]): boolean {
-    if (!changes.some(changesDocument)) return false;
+  /**
+   * Takes up what a commit has changed: when publications have, the documents are outdated. `handed`: other nodes have changed
+   * the resource as well, before it was read.
+   */
+  stored(resource: Resource, changes: readonly ResourceChange[], handed: boolean): void {
+    const isChanged = changes.some(changesDocument);
     const seen = this.places.at(resource.key)?.seen;
-    if (seen) {
-      seen.former = seen.views;
-      seen.views = new SmallMap();
-      seen.whole = undefined;
-    }
-    return true;
+    if (!seen || !(isChanged || handed)) return;
+    seen.former = handed ? seen.told : seen.views;
+    seen.told = undefined;
+    if (!isChanged) return;
+    seen.views = new SmallMap();
+    seen.whole = undefined;
   }
 
   /**
@@ -155,7 +160,8 @@ export class Contents {
     const place = this.places.lineOf(resource);
     if (place.seen?.by !== by || place.seen.of !== resource) {
       const nothing = { edition: 0, whole: undefined, former: undefined, closed: undefined, remembered: false };
-      place.seen = { of: resource, by, views: new SmallMap(), ...nothing };
+      const told = place.seen?.by === by ? place.seen.views : undefined;
+      place.seen = { of: resource, by, views: new SmallMap(), told, ...nothing };
     }
     return place.seen;
   }
@@ -177,7 +183,9 @@ export class Contents {
     const full = untold?.full ?? true;
     const living = full ? allWatchers(resource, now) : [];
     const known = new Set(living.map((entry) => entry.id));
-    const others = [...(untold?.entries.values() ?? [])].filter((entry) => !known.has(entry.id));
+    // In a full list, who lived when it was noted and is not in it now has ended at another node.
+    const isNews = ({ id, status }: WatcherEntry) => !known.has(id) && (!full || status === 'terminated');
+    const others = [...(untold?.entries.values() ?? [])].filter(isNews);
     const body = format.render({
       resource: resource.key.uri,
       package: resource.key.event,

@@ -31,8 +31,7 @@ export class FanOuts {
 
   constructor(private readonly around: Surroundings) {}
 
-  /** @param isChanged because publications have changed, else because somebody asked for it */
-  start(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>, isChanged: boolean): void {
+  start(resource: Resource, notice: Exclude<Notice, { to: 'dialog' }>): void {
     if (notice.to === 'watcherinfo') {
       this.tellOfWatchers(resource, notice);
       return;
@@ -42,7 +41,7 @@ export class FanOuts {
     const told: Subscription[] = [];
     for (const subscription of resource.subscriptions.values()) {
       if (subscription.winfo || !followsState(subscription) || subscription.watcher === notice.except) continue;
-      if (!isChanged || contents.isNews(resource, subscription)) told.push(subscription);
+      if (notice.anew || contents.isNews(resource, subscription)) told.push(subscription);
     }
     const fanout: FanOut = { resource, edition, told, next: 0 };
     if (told.length <= slice) {

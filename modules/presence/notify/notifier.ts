@@ -1,6 +1,7 @@
 // Owns the NOTIFYs: one in flight per dialog, what changes meanwhile goes into the next, failures by the policy.
 import type { ClientOutcome, Flow } from '../../../core/api';
-import type { Notice, ResourceChange } from '../changes';
+import type { Notice } from '../changes';
+import type { Draft } from '../draft';
 import {
   cseqCeiling,
   followsState,
@@ -22,7 +23,7 @@ import { flowFor } from './target';
 import { type Lines, Traffic } from './traffic';
 
 export class Notifier {
-  private readonly traffic: Traffic;
+  readonly traffic: Traffic;
   readonly contents: Contents;
   private readonly fanouts: FanOuts;
   readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
@@ -54,26 +55,21 @@ export class Notifier {
     return this.traffic.underWay;
   }
 
-  /** Resources with NOTIFYs under way. */
-  get busy(): ResourceKey[] {
-    return this.traffic.busyKeys;
-  }
-
   /** What is known of a dialog's NOTIFYs; undefined when none was sent lately. */
   look(key: ResourceKey, dialog: string): Readonly<Channel> | undefined {
     return this.traffic.find(key, dialog);
   }
 
   /** Takes up what a commit has changed and whom it concerns. The document is made now, from what is stored. */
-  stored(resource: Resource, changes: readonly ResourceChange[], notices: readonly Notice[]): void {
-    const isChanged = this.contents.stored(resource, changes);
+  stored({ resource, duty, changes, notices }: Draft): void {
+    this.contents.stored(resource, changes, duty === 'handed');
     for (const id of endedSilently(changes, notices)) {
       const channel = this.traffic.find(resource.key, id);
       if (channel) this.finish(channel);
     }
     // A dialog's own event comes first: it alone knows that a dialog is new.
     for (const notice of notices) if (notice.to === 'dialog') this.tellDialog(resource, notice);
-    for (const notice of notices) if (notice.to !== 'dialog') this.fanouts.start(resource, notice, isChanged);
+    for (const notice of notices) if (notice.to !== 'dialog') this.fanouts.start(resource, notice);
     if (!this.traffic.isBusy(resource.key)) this.options.onQuiet(resource.key);
   }
 
@@ -98,6 +94,11 @@ export class Notifier {
     this.fanouts.finish();
     this.parked = true;
     for (const channel of this.traffic.working()) silence(channel, this.options.sip.wheel);
+  }
+
+  /** A resource was read anew while its watchers are being told. */
+  renew(resource: Resource): void {
+    for (const channel of this.traffic.renew(resource)) this.finish(channel);
   }
 
   /** Another node tells the watchers of this resource now. */

@@ -92,6 +92,20 @@ export class Traffic {
     return channel;
   }
 
+  /** A resource was read anew: its channels at work tell what is stored. @returns those whose dialogs are not stored any more */
+  renew(resource: Resource): Channel[] {
+    const lost: Channel[] = [];
+    const line = this.at(resource.key);
+    if (line) line.resource = resource;
+    for (const channel of this.of(resource.key)) {
+      if (channel.state === 'idle' || channel.end) continue;
+      const subscription = resource.subscriptions.get(channel.id);
+      if (subscription) rebind(channel, resource, subscription);
+      else if (!resource.partings?.has(channel.id)) lost.push(channel);
+    }
+    return lost;
+  }
+
   /** A channel leaves `idle`. */
   hold({ resource }: Channel): void {
     const line = this.at(resource.key);

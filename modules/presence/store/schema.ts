@@ -128,8 +128,8 @@ function watchersTable(name: string): Table {
 }
 
 /**
- * One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed and by whom, and a moment before which
- * nothing of it ends: the one index for that, where an index in each table would be written with every refresh.
+ * One row a resource: the version that commits compare, the counters behind the CSeqs, what is owed and by whom, and a moment
+ * before which nothing of it ends: the one index for that, where an index in each table would be written with every refresh.
  */
 const resourceTable: Table = {
   name: 'presence_resource',

@@ -1,24 +1,13 @@
 // Owns several nodes on one database as the world outside sees them: what was acknowledged, and checks of everything that they send.
 import assert from 'node:assert/strict';
-import type { Resource } from '../../../modules/presence/resource';
-import { ManualClock } from '../../support/clock';
-import { FlakyDatabase } from './database';
-import { Engine } from './engine';
-import { key } from './records';
-import { headerOf, publishText, subscribeText } from './requests';
-import type { SentNotify } from './sent-notify';
-
-export type Request = { node: number; after: number; pick: number; expires: number } & (
-  | { do: 'publish' | 'refresh' | 'modify' | 'remove' | 'resubscribe' | 'unsubscribe' | 'fetch' }
-  | { do: 'subscribe'; winfo: boolean }
-);
-export type Step =
-  | { do: 'burst'; requests: Request[] }
-  | { do: 'answer'; status: 200 | 481 | 500 }
-  | { do: 'hold' | 'cutOff' | 'reload' | 'leave'; node: number }
-  | { do: 'crash'; node: number; after: number }
-  | { do: 'trouble'; node: number; outcome: 'stale' | 'away' | 'lost' }
-  | { do: 'pass'; seconds: number };
+import type { Resource } from '../../../../modules/presence/resource';
+import { ManualClock } from '../../../support/clock';
+import { FlakyDatabase } from '../database';
+import { Engine } from '../engine';
+import { key } from '../records';
+import { headerOf, publishText, subscribeText } from '../requests';
+import type { SentNotify } from '../sent-notify';
+import type { Request, Step } from './steps';
 
 interface Dialog {
   readonly callId: string;
@@ -40,6 +29,8 @@ export class World {
   private readonly last = new Map<string, SentNotify>();
   readonly versions = new Map<string, number>();
   readonly faults: string[] = [];
+  /** Faults, unless what another request that was answered 503 has done explains them. */
+  private suspicions: string[] = [];
   private readonly history: string[] = [];
   private serial = 0;
 
@@ -65,7 +56,7 @@ export class World {
     this.engines[index]?.presence.start();
   }
 
-  /** In the order in which they leave, from whichever node. */
+  /** In the order in which they leave. */
   private sent(index: number, notify: SentNotify): void {
     const { request: message, cseq, callId } = notify;
     const dialog = `${callId} ${message.fromTag}`;
@@ -171,7 +162,7 @@ export class World {
     if (status === 503) this.uncertain = true;
     else if (status === 412) {
       const isOver = !of || of.expires <= this.now || !this.publications.includes(of);
-      if (!isOver && !this.uncertain) this.faults.push(`412 for ${of.etag}, which lives`);
+      if (!isOver) this.suspicions.push(`412 for ${of.etag}, which lives`);
     } else {
       assert.equal(status, 200);
       if (of) this.publications = this.publications.filter((each) => each !== of);
@@ -205,7 +196,7 @@ export class World {
     const lives = dialog.expires > this.now && this.dialogs.includes(dialog);
     if (status === 503) this.uncertain = true;
     else if (status === 481) {
-      if (lives && !this.uncertain) this.faults.push(`481 in ${callId}, which lives`);
+      if (lives) this.suspicions.push(`481 in ${callId}, which lives`);
     } else if (status < 300) {
       if (expires === 0) this.dialogs = this.dialogs.filter((each) => each !== dialog);
       else dialog.expires = Math.ceil(this.now) + expires;
@@ -251,6 +242,7 @@ export class World {
     this.publications = this.publications.filter(({ expires }) => expires > this.now);
     this.dialogs = this.dialogs.filter(({ expires }) => expires > this.now);
     if (!this.uncertain) {
+      this.faults.push(...this.suspicions);
       for (const { etag } of this.publications) if (!publications.has(etag)) this.faults.push(`${etag} is lost`);
       for (const { callId, toTag } of this.dialogs) {
         if (!subscriptions.has(`${callId} ${toTag} theirs`)) this.faults.push(`${callId} is lost`);
@@ -263,6 +255,7 @@ export class World {
       return known ?? { callId, toTag, winfo, from: watcher, cseq: remoteCseq, expires };
     });
     this.uncertain = false;
+    this.suspicions = [];
     this.check();
   }
 

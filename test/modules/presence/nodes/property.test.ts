@@ -1,7 +1,8 @@
 // Holds what must be true of several nodes on one database, whatever happens: random bursts, crashes, lost commits, nodes that are cut off.
 import test from 'node:test';
 import fc from 'fast-check';
-import { type Request, type Step, World } from './nodes-world';
+import type { Request, Step } from './steps';
+import { World } from './world';
 
 const seed = Number(process.env.ROLLCALL_SEED ?? 20260202);
 const runs = Number(process.env.ROLLCALL_RUNS ?? 40);

@@ -1,0 +1,13 @@
+// Owns what may happen to nodes on one database, for random histories.
+
+export type Request = { node: number; after: number; pick: number; expires: number } & (
+  | { do: 'publish' | 'refresh' | 'modify' | 'remove' | 'resubscribe' | 'unsubscribe' | 'fetch' }
+  | { do: 'subscribe'; winfo: boolean }
+);
+export type Step =
+  | { do: 'burst'; requests: Request[] }
+  | { do: 'answer'; status: 200 | 481 | 500 }
+  | { do: 'hold' | 'cutOff' | 'reload' | 'leave'; node: number }
+  | { do: 'crash'; node: number; after: number }
+  | { do: 'trouble'; node: number; outcome: 'stale' | 'away' | 'lost' }
+  | { do: 'pass'; seconds: number };
