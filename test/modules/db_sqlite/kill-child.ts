@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     busyTimeout: 2000,
     maxWaiting: 1000,
   });
+  const bodySize = Number(process.argv[4]);
   await db.prepare([versions, items]);
   const [rows = []] = await db.select([{ table: versions, where: {} }]);
   const stored = new Map(rows.map((row) => [row[0], Number(row[1])]));
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
     for (let version = stored.get(name) ?? 0; ; version++) {
       const outcome = await db.commit({
         guard: { table: versions, row: [name, version + 1, null], versionColumn: 'version', expected: version },
-        writes: [put(name, `${version + 1}a`), put(name, `${version + 1}b`, { body: Buffer.alloc(700, 'x') })],
+        writes: [put(name, `${version + 1}a`), put(name, `${version + 1}b`, { body: Buffer.alloc(bodySize, 'x') })],
       });
       if (outcome !== 'committed') throw new Error(`${name}: ${outcome}`);
       tell(`${name} ${version + 1}.\n`);

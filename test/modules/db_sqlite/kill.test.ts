@@ -9,16 +9,23 @@ import { openTestDatabase, temporaryFolder } from './help';
 
 const writers = 50;
 
-it('kill -9 in a stream of commits loses nothing acknowledged and leaves no change half done', async () => {
-  const folder = temporaryFolder();
+it('kill -9 in a stream of commits loses nothing acknowledged and leaves no change half done', () =>
   // Three times on one file: the second life recovers what the first left, and goes on from there.
-  for (const killAfter of [400, 700, 1000]) {
-    const acknowledged = await runUntilKilled(folder, killAfter);
+  killAgain([400, 700, 1000], 700));
+
+it('kill -9 while another thread moves the log into the file loses nothing either', () =>
+  // 16 MiB of log are worth moving: some 250 changes of this size.
+  killAgain([300, 500, 700], 64 << 10));
+
+async function killAgain(after: readonly number[], bodySize: number): Promise<void> {
+  const folder = temporaryFolder();
+  for (const killAfter of after) {
+    const acknowledged = await runUntilKilled(folder, killAfter, bodySize);
     const db = await openTestDatabase(folder);
     await db.prepare([versions, items]);
     const [guards = [], rows = []] = await db.select([
       { table: versions, where: {} },
-      { table: items, where: {} },
+      { table: items, where: {}, columns: ['owner', 'tag'] },
     ]);
     await db.close();
     const stored = new Map(guards.map((row) => [row[0], Number(row[1])]));
@@ -32,11 +39,11 @@ it('kill -9 in a stream of commits loses nothing acknowledged and leaves no chan
     }
     assert.deepEqual(new Set(rows.map((row) => `${row[0]} ${row[1]}`)), expected);
   }
-});
+}
 
 /** Runs the child until it has acknowledged so many changes, kills it, and tells the highest version acknowledged per name. */
-async function runUntilKilled(folder: string, killAfter: number): Promise<Map<string, number>> {
-  const child = spawn(process.execPath, [join(__dirname, 'kill-child.js'), folder, String(writers)], {
+async function runUntilKilled(folder: string, killAfter: number, bodySize: number): Promise<Map<string, number>> {
+  const child = spawn(process.execPath, [join(__dirname, 'kill-child.js'), folder, String(writers), String(bodySize)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const acknowledged = new Map<string, number>();
