@@ -14,6 +14,11 @@ export interface Ended {
   readonly err: string;
 }
 
+/** Standard error without what `db import` tells of its progress on a machine that is slow. */
+export function complaints({ err }: Ended): string {
+  return err.replace(/^\w+: \d+ of about \d+ rows read, \d+ taken\n/gm, '');
+}
+
 /** A folder with `bin/rollcall` and a `dist` beside it. */
 export class CliTree {
   readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-cli-'));
