@@ -98,9 +98,10 @@ export class Door {
 
   /** Who has to be read is read now; everybody else is decided together with what comes until the database takes the next group. */
   private beginTurns(): void {
+    const { cache, duties } = this.options;
     for (const stripe of this.ready.splice(0)) {
-      const isHere = stripe.waiting.every(({ key, fresh }) => fresh !== true && this.options.cache.peek(key.id));
-      if (!isHere) this.begin(stripe);
+      const isHere = stripe.waiting.every(({ key, fresh }) => fresh !== true && cache.peek(key.id));
+      if (!isHere || duties.readsFirst) this.begin(stripe);
       else if (this.paced.push(stripe) === 1) this.options.store.whenReady(() => this.beginPaced());
     }
   }

@@ -49,20 +49,22 @@ export class Turn {
     this.settled();
   }
 
-  /** The resource from the cache, unless somebody wants it as it is stored. */
+  /** The resource from the cache, unless somebody wants it as it is stored, or what is there is mostly outdated. */
   private cached(operations: readonly Operation[]): Resource | undefined {
-    const { cache } = this.options;
+    const { cache, duties } = this.options;
     const cached = cache.get((operations[0] as Operation).key.id);
-    return operations.some((operation) => operation.fresh) ? undefined : cached;
+    return duties.readsFirst || operations.some((operation) => operation.fresh) ? undefined : cached;
   }
 
   /** Reads resources that are not in memory, all in one round trip. */
   private load(missing: readonly (readonly Operation[])[]): void {
-    const { store, cache, onRead } = this.options;
+    const { store, cache, duties, onRead } = this.options;
     this.left++;
     store.load(missing.map((operations) => (operations[0] as Operation).key)).then(
       (resources) => {
         for (const [i, resource] of resources.entries()) {
+          const former = cache.peek(resource.key.id);
+          if (former) duties.trust.note(former.version !== resource.version);
           cache.renew(resource);
           onRead(resource);
           this.serve(resource, missing[i] ?? [], false);
@@ -94,6 +96,7 @@ export class Turn {
     store.commit(resource, next, draft.changes).then(
       (outcome) => {
         traced?.(outcome === 'stale' ? 'stale, another node was first' : `version ${next.version}`);
+        if (isCached) duties.trust.note(outcome === 'stale');
         this.stored(draft, next, outcome);
         this.settled();
       },

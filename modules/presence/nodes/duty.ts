@@ -4,6 +4,7 @@ import { tellEverybody, tellState } from '../decide/authorise';
 import type { Ending } from '../ending';
 import { owed, type Resource, type ResourceKey, type Stored } from '../resource';
 import type { Members } from './members';
+import { Trust } from './trust';
 
 /**
  * What a resource that was read, or is in memory, means for this node:
@@ -31,6 +32,7 @@ export interface DutyState {
 
 export class Duties {
   readonly state: DutyState;
+  readonly trust = new Trust();
 
   /** @param members undefined: this is the only node */
   constructor(
@@ -43,6 +45,11 @@ export class Duties {
   /** Whether other nodes may have changed what is in memory here. */
   get shared(): boolean {
     return this.members !== undefined;
+  }
+
+  /** Whether what is in memory is so often outdated that it is better read before anything is decided on it. */
+  get readsFirst(): boolean {
+    return this.shared && this.trust.isLost;
   }
 
   of(resource: Resource): Duty {

@@ -4,6 +4,8 @@ import { DatabaseUnavailable } from '../../../core/db/database';
 import { openMemoryDatabase } from '../../../core/db/memory';
 import type { Row, Table } from '../../../core/db/table';
 
+let opened = 0;
+
 /** The database of a process that may die, lose its database, or meet another node. */
 export class FlakyDatabase implements Database {
   readonly url = 'memory';
@@ -15,8 +17,17 @@ export class FlakyDatabase implements Database {
   commits = 0;
   selects = 0;
   private dead = false;
+  /** Every other database takes one group at a time, as MySQL does; with the others a group is always open. */
+  private readonly paced = opened++ % 2 === 1;
+  private storing = 0;
+  private readonly ready: (() => void)[] = [];
 
   constructor(readonly inner: Database = openMemoryDatabase()) {}
+
+  whenReady(call: () => void): void {
+    if (this.paced && this.storing > 0) this.ready.push(call);
+    else call();
+  }
 
   prepare(tables: readonly Table[]): Promise<void> {
     return this.inner.prepare(tables);
@@ -31,6 +42,13 @@ export class FlakyDatabase implements Database {
 
   commit(change: Change): Promise<Outcome> {
     if (this.dead) return new Promise(() => {});
+    this.storing++;
+    return this.store(change).finally(() => {
+      if (--this.storing === 0) for (const call of this.ready.splice(0)) call();
+    });
+  }
+
+  private store(change: Change): Promise<Outcome> {
     if (change.guard) this.commits++;
     const outcome = change.guard ? this.outcomes.shift() : undefined;
     if (this.away || outcome === 'away') return Promise.reject(new DatabaseUnavailable('away', 3));
