@@ -3,8 +3,6 @@ import { BriefMap } from './brief-map';
 
 /** As many as are found by looking at each faster than by a hash. */
 const few = 12;
-/** So few have lists without spare room. */
-const fewest = 4;
 const nothing: readonly never[] = [];
 
 /**
@@ -38,14 +36,8 @@ export class SmallMap<V> {
     const place = this.names.indexOf(key);
     if (place !== -1) this.things[place] = value;
     else if (this.names.length < few) {
-      if (this.names.length < fewest) {
-        // Lists of just the right length: `push` would make room for sixteen more.
-        this.names = [...this.names, key];
-        this.things = [...this.things, value];
-      } else {
-        this.names.push(key);
-        this.things.push(value);
-      }
+      this.names = longer(this.names, key);
+      this.things = longer(this.things, value);
     } else {
       this.many = new BriefMap();
       for (const [i, known] of this.names.entries()) this.many.set(known, this.things[i] as V);
@@ -79,4 +71,13 @@ export class SmallMap<V> {
   values(): Iterable<V> {
     return this.many === undefined ? this.things : this.many.values();
   }
+}
+
+/** A list of just the right length: `push` would make room for sixteen more, and `[...list, item]` takes ten times as long. */
+function longer<T>(list: readonly T[], item: T): T[] {
+  const { length } = list;
+  const made = new Array<T>(length + 1);
+  for (let i = 0; i < length; i++) made[i] = list[i] as T;
+  made[length] = item;
+  return made;
 }

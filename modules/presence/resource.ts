@@ -141,8 +141,8 @@ export interface Resource extends Stored {
   /** As read, when the node that sends has something to catch up on: the version with each dialog's last own event. */
   eventVersions: ReadonlyMap<string, number> | undefined;
   readonly watchers: SmallMap<AuthorisedWatcher>;
-  /** Derived from `subscriptions`: how many each watcher has, and how many are for watcherinfo. */
-  readonly watching: SmallMap<number>;
+  /** Derived from `subscriptions`: how many each watcher has, from a crowd on; and how many are for watcherinfo. */
+  watching: SmallMap<number> | undefined;
   winfoSubscriptions: number;
   /** The presentity's pres-rules document; undefined when it has none. */
   rules: RulesDocument | undefined;
@@ -185,7 +185,7 @@ export function emptyResource(key: ResourceKey): Resource {
     partings: undefined,
     eventVersions: undefined,
     watchers: new SmallMap(),
-    watching: new SmallMap(),
+    watching: undefined,
     winfoSubscriptions: 0,
     rules: undefined,
     openedBy: undefined,
@@ -203,6 +203,7 @@ export function addSubscription(resource: Resource, subscription: Subscription):
     count(resource, subscription, 1);
   }
   resource.subscriptions.set(subscription.id, subscription);
+  if (!resource.watching && resource.subscriptions.size > crowd) countAll(resource);
 }
 
 /** Takes a subscription out, if it is there. */
@@ -219,11 +220,24 @@ export function isSameTarget(a: Subscription, b: Subscription): boolean {
 
 /** Subscriptions of one watcher to this resource, of one kind. */
 export function subscriptionCount(resource: Resource, watcher: string, winfo: boolean): number {
-  return resource.watching.get(watchingKey(watcher, winfo)) ?? 0;
+  if (resource.watching) return resource.watching.get(watchingKey(watcher, winfo)) ?? 0;
+  let found = 0;
+  for (const each of resource.subscriptions.values()) if (each.watcher === watcher && each.winfo === winfo) found++;
+  return found;
+}
+
+/** Fewer subscriptions are counted when somebody asks: a table of counts weighs more than they do. */
+const crowd = 16;
+
+function countAll(resource: Resource): void {
+  resource.watching = new SmallMap();
+  resource.winfoSubscriptions = 0;
+  for (const subscription of resource.subscriptions.values()) count(resource, subscription, 1);
 }
 
 function count(resource: Resource, { watcher, winfo }: Subscription, step: 1 | -1): void {
   if (winfo) resource.winfoSubscriptions += step;
+  if (!resource.watching) return;
   const key = watchingKey(watcher, winfo);
   const left = (resource.watching.get(key) ?? 0) + step;
   if (left === 0) resource.watching.delete(key);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { nextExpiry, type Resource } from '../../../modules/presence/resource';
+import { nextExpiry, type Resource, subscriptionCount } from '../../../modules/presence/resource';
 import { Engine } from './engine';
 import { key } from './records';
 import { headerOf, publishText, subscribeText } from './requests';
@@ -251,12 +251,12 @@ class World {
         this.dialogs.map(({ callId }) => callId).sort(),
       );
       assert.ok(Math.max(of.dueAt, of.dueNoted) <= nextExpiry(of));
-      const recount = new Map<string, number>();
       for (const { watcher, winfo } of of.subscriptions.values()) {
-        const name = winfo ? `winfo ${watcher}` : watcher;
-        recount.set(name, (recount.get(name) ?? 0) + 1);
+        const recount = [...of.subscriptions.values()].filter(
+          (each) => each.watcher === watcher && each.winfo === winfo,
+        );
+        assert.equal(subscriptionCount(of, watcher, winfo), recount.length);
       }
-      assert.deepEqual(new Map([...of.watching].sort()), new Map([...recount].sort()));
       assert.equal(of.winfoSubscriptions, [...of.subscriptions.values()].filter(({ winfo }) => winfo).length);
     }
     this.look();

@@ -35,8 +35,36 @@ test('the counters follow what is put in, put anew and taken out', () => {
   assert.equal(subscriptionCount(of, 'sip:carol@example.com', false), 0);
   removeSubscription(of, subscription({ callId: 'w', winfo: true }));
   assert.equal(of.winfoSubscriptions, 0);
-  assert.deepEqual([...of.watching], [['sip:bob@example.com', 1]]);
+  assert.equal(subscriptionCount(of, 'sip:bob@example.com', false), 1);
   assert.equal(isEmpty(of), false);
+});
+
+test('a crowd is counted like a few, while it comes and while it goes', () => {
+  const of = resource();
+  const each = Array.from({ length: 40 }, (_, i) =>
+    subscription({ callId: `c${i}`, watcher: `sip:w${i % 3}@h`, winfo: i % 5 === 0 }),
+  );
+  const counted = (watcher: string, winfo: boolean) =>
+    [...of.subscriptions.values()].filter((one) => one.watcher === watcher && one.winfo === winfo).length;
+  const check = () => {
+    for (const watcher of ['sip:w0@h', 'sip:w1@h', 'sip:w2@h']) {
+      for (const winfo of [true, false])
+        assert.equal(
+          subscriptionCount(of, watcher, winfo),
+          counted(watcher, winfo),
+          `${watcher} of ${of.subscriptions.size}`,
+        );
+    }
+    assert.equal(of.winfoSubscriptions, [...of.subscriptions.values()].filter(({ winfo }) => winfo).length);
+  };
+  for (const one of each) {
+    addSubscription(of, one);
+    check();
+  }
+  for (const one of each) {
+    removeSubscription(of, one);
+    check();
+  }
 });
 
 test('a watcher whose address begins like a watcherinfo key is counted for himself', () => {
