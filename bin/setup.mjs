@@ -89,7 +89,7 @@ function nativeIdentity() {
 
 /** The server works without it: what is missing is said once, and not tried again before something has changed. */
 async function buildNative() {
-  if (!(await attempt('compiling the addon for UDP', 'npm', ['run', '--silent', 'native']))) {
+  if (!(await attempt('compiling the addon for UDP', 'npm', ['run', 'native']))) {
     rmSync(inRoot(native, 'build'), { recursive: true, force: true });
     say('UDP goes datagram by datagram, at twice the cost; with python3, make and a C compiler: npm run native');
   }
@@ -190,7 +190,9 @@ async function step(what, command, args, hint) {
 
 async function attempt(what, command, args) {
   const { code, output, seconds } = await run(what, command, args);
-  if (code !== 0) say(`${what} did not succeed after ${seconds} s: ${output.trim().split('\n').at(-1)}`);
+  // node-gyp says a lot behind its error.
+  const reason = /\bError: .*/.exec(output)?.[0] ?? output.trim().split('\n').at(-1);
+  if (code !== 0) say(`${what} did not succeed after ${seconds} s: ${reason}`);
   return code === 0;
 }
 
