@@ -63,6 +63,49 @@ describe('presence over MySQL', { skip: mariadbMissing }, () => {
     assert.ok(!server.log.includes('p@ss'), 'the password is in no line of the log');
   });
 
+  test('read-only, a locked row, killed connections: 503 with Retry-After at worst, then it goes on without a restart', async () => {
+    const name = new URL(url).pathname.slice(1);
+    // Nobody who may write all the same.
+    await mariadb.sql(`CREATE USER plain@'127.0.0.1' IDENTIFIED BY 'x'; GRANT ALL ON ${name}.* TO plain@'127.0.0.1'`);
+    const plain = await RollcallProcess.start({
+      modparam: [['presence', 'db_url', url.replace(/\/\/.*@/, '//plain:x@')]],
+      loadmodule: ['db_mysql'],
+    });
+    const watcher = await SipUa.open('udp', plain.at(), 'sip:bob@localhost');
+    const address = 'sip:dave@localhost';
+    const publish = (note: string) => watcher.publish(address, { body: pidf(address, 'open', note) });
+    const { dialog } = await watcher.subscribe(address);
+    await dialog.next();
+
+    await mariadb.sql('SET GLOBAL read_only = 1');
+    for (const refused of [await publish('in vain'), await dialog.send(600)]) {
+      assert.equal(refused.status, 503);
+      assert.match(String(refused.headers['retry-after']), /^\d+$/);
+    }
+    await mariadb.sql('SET GLOBAL read_only = 0');
+    assert.equal((await patiently(() => publish('writable'))).status, 200);
+    await dialog.until(({ body }) => body.includes('writable'));
+
+    const lock = mariadb.sql(
+      `START TRANSACTION; SELECT * FROM presence_resource WHERE presentity_uri = '${address}' FOR UPDATE; DO SLEEP(7)`,
+      name,
+    );
+    const held = 'SELECT 1 FROM information_schema.innodb_trx WHERE trx_rows_locked > 0';
+    while ((await mariadb.sql(held)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal((await publish('locked out')).status, 503);
+    await lock;
+    assert.equal((await patiently(() => publish('unlocked'))).status, 200);
+    await dialog.until(({ body }) => body.includes('unlocked'));
+
+    const ids = await mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'plain'");
+    for (const [id] of ids) await mariadb.sql(`KILL ${id}`);
+    assert.equal((await publish('connected again')).status, 200);
+    await dialog.until(({ body }) => body.includes('connected again'));
+    assert.equal((await dialog.send(600)).status, 202);
+    watcher.close();
+    await plain.stop();
+  });
+
   test('operators find the rows under the names that Kamailio gives them', async () => {
     const { dialog } = await ua.subscribe('sip:carol@localhost');
     await dialog.next();
