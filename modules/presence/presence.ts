@@ -241,7 +241,7 @@ export class Presence {
     const { cluster } = this;
     if (this.state !== 'running' || !this.resumed || !cluster.members) return;
     // Whoever has died leaves records that it would have ended, too.
-    if (await cluster.beat()) this.nextSweep = 0;
+    if (await cluster.tryToBeat()) this.nextSweep = 0;
   }
 
   /** To be called each second: takes up what the last run left, searches the database when it is time, notes what has settled. */

@@ -25,7 +25,7 @@ async function scenario(seed: number): Promise<void> {
   const load: ChaosLoad[] = [];
   try {
     await databases[0]?.sql('CREATE DATABASE presence');
-    for (const database of databases) nodes.push(await RollcallProcess.start(nodeSpec(database.url('presence'), 4)));
+    for (const database of databases) nodes.push(await RollcallProcess.start(nodeSpec(database.url('presence'), 5)));
     const chaos = new ChaosLoad({ seed, ports: nodes.map(({ port }) => port), presentities: 12, watchers: 3 });
     load.push(chaos);
     await chaos.start();
@@ -55,10 +55,11 @@ async function scenario(seed: number): Promise<void> {
       `seed ${seed}: ${acknowledged} requests acknowledged, ${failovers} tried elsewhere, ${client.notifies} NOTIFYs`,
     );
   } catch (error) {
+    console.error(`seed ${seed}: ${error instanceof Error ? error.message : error}`);
     for (const node of nodes) console.error(`node ${node.port}\n${node.log.slice(-4000)}`);
     throw error;
   } finally {
-    for (const { client } of load) client.close();
+    for (const chaos of load) await chaos.abort();
     for (const node of nodes) await node.stop();
     for (const database of databases) await database.stop();
   }

@@ -34,6 +34,8 @@ export class ChaosLoad {
   readonly #random: () => number;
   readonly #presentities: Presentity[] = [];
   #running = true;
+  /** Nobody is asked any more. */
+  #over = false;
   #loops: Promise<void>[] = [];
   #serial = 0;
 
@@ -65,6 +67,13 @@ export class ChaosLoad {
   async stop(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#loops);
+  }
+
+  /** Ends everything at once. */
+  async abort(): Promise<void> {
+    this.#over = true;
+    await this.stop();
+    this.client.close();
   }
 
   /**
@@ -133,7 +142,7 @@ export class ChaosLoad {
   }
 
   async #watch(presentity: Presentity): Promise<void> {
-    for (;;) {
+    while (!this.#over) {
       const dialog = this.client.dialog(`chaos-${this.#spec.seed}-${++this.#serial}`, presentity.uri);
       const answer = await this.client.subscribe(dialog, 600, this.#port());
       // A dialog whose tag is not known goes on without us; its NOTIFYs are answered and checked all the same.
@@ -169,7 +178,7 @@ export class ChaosLoad {
   /** Asks one node after the other until one gives a word that counts. `uncertain`: an earlier try may have been carried out. */
   async #persist(ask: Ask): Promise<{ answer: Answer | undefined; uncertain: boolean }> {
     let uncertain = false;
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    for (let attempt = 0; attempt < attempts && !this.#over; attempt++) {
       const answer = await ask(this.#port());
       if (answer && answer.status !== 503) {
         this.acknowledged++;

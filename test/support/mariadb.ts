@@ -23,7 +23,7 @@ function accountNumber(which: '-u' | '-g'): number {
 const user = 'rollcall';
 /** With everything in it that a URL has to encode. */
 export const password = 'p@ss:w/rd%?';
-const patience = 30_000;
+const patience = 60_000;
 
 export class Mariadb {
   readonly folder = mkdtempSync(join(tmpdir(), 'rollcall-mariadb-'));

@@ -1,5 +1,5 @@
 // Owns this server's part in a cluster: whether it is in one, its beat, what it takes up, and its silence when it is cut off.
-import type { Database, Logger, Random, SipServices } from '../../../core/api';
+import { type Database, DatabaseUnavailable, type Logger, type Random, type SipServices } from '../../../core/api';
 import { FlowRoutes } from '../flow/routes';
 import type { Handover } from '../handover';
 import type { Notifier } from '../notify/notifier';
@@ -77,6 +77,16 @@ export class Cluster {
     this.catchUp.poll(members).catch((error: unknown) => {
       options.log.debug({ err: error }, 'what other nodes have handed over cannot be read');
     });
+  }
+
+  /** As `beat`, while the database is there: that it is not, it tells itself. */
+  async tryToBeat(): Promise<boolean> {
+    try {
+      return await this.beat();
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) return false;
+      throw error;
+    }
   }
 
   /** @returns whether a node has died. @throws DatabaseUnavailable */
