@@ -1,5 +1,6 @@
 // Owns the reasons for which a subscription ends: as operators write them, as a NOTIFY says them, as watcherinfo calls them.
 import type { WatcherEvent } from './api';
+import type { Subscription } from './resource';
 
 /** Reasons of RFC 6665 §4.1.3 that are events of RFC 3857 §4.7.1 as well. */
 type EndReason = Exclude<WatcherEvent, 'subscribe' | 'approved'>;
@@ -9,6 +10,12 @@ type EndReason = Exclude<WatcherEvent, 'subscribe' | 'approved'>;
  * meaning.
  */
 export type Ending = EndReason | `${'probation' | 'giveup'};retry-after=${number}`;
+
+/** A subscription that has ended, while another node than the one that ended it is to send the last NOTIFY. */
+export interface Parting {
+  readonly subscription: Subscription;
+  readonly reason: Ending;
+}
 
 /** For messages: what `readEnding` takes. */
 export const endings =

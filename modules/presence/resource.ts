@@ -1,7 +1,7 @@
 // Owns the shape of a resource: one presentity and one event package, with its publications, subscriptions and counters.
 import { SmallMap, share } from '../../core/api';
 import type { PublishedDocument, WatcherStatus } from './api';
-import type { Ending } from './ending';
+import type { Parting } from './ending';
 
 /** Names a resource. `uri` is `sip:user@host` with the host in lower case; `event` is a package without `.winfo`. */
 export interface ResourceKey {
@@ -111,12 +111,6 @@ export interface Stored {
   owed: number;
   /** The node that sends them; negative when others have changed the resource since it looked. 0: none, or the only one. */
   notifier: number;
-}
-
-/** A subscription that has ended, while another node than the one that ended it is to send the last NOTIFY. */
-export interface Parting {
-  readonly subscription: Subscription;
-  readonly reason: Ending;
 }
 
 /**
