@@ -1,7 +1,7 @@
 // Owns the memory of refusals for overload: what was refused once stays refused when it comes again.
 
 /** Requests remembered; of two that fall into one place the newer one is. A power of two. */
-const places = 1 << 17;
+const places = 1 << 20;
 /** s that a client may send a request again: 64 × T1, timer F of RFC 3261. */
 const lasts = 32;
 
