@@ -3,7 +3,7 @@ import type { PublishedDocument } from '../presence/api';
 import { inspect } from './inspect';
 import { Labels } from './labels';
 import { type Kind, kinds } from './names';
-import { declarationBudget, type Piece, type PublishedPieces, piecesOf } from './pieces';
+import { declarationBudget, type Piece, type PublishedPieces, piecesAnew, piecesOf } from './pieces';
 import { assemble, closedTuple, declarations, presenceDocument } from './write';
 
 /**
@@ -41,8 +41,10 @@ class Composition {
 
   constructor(publications: readonly PublishedDocument[]) {
     const newestFirst = [...publications].sort((a, b) => b.sequence - a.sequence);
-    for (const { body } of newestFirst) {
-      const document = piecesOf(body);
+    // A lone publication is composed once: when there are several, each is looked at again whenever another one changes.
+    const read = publications.length === 1 ? piecesAnew : piecesOf;
+    for (const publication of newestFirst) {
+      const document = read(publication);
       if (document === undefined) continue;
       this.newest ??= document;
       this.add(document);

@@ -1,5 +1,6 @@
 // Owns taking one published body apart: its tuples, notes, persons and the rest, each put in order and written as text once.
 import { RecentMemo } from '../../core/api';
+import type { PublishedDocument } from '../presence/api';
 import { inspect } from './inspect';
 import {
   customaryPrefixes,
@@ -42,14 +43,20 @@ export const declarationBudget = 16 * 1024;
 
 const taken = new RecentMemo<Buffer, PublishedPieces | null>(4_096);
 
-/** The pieces of a body, taken apart once. Undefined for a body that `inspect` refuses. */
-export function piecesOf(body: Buffer): PublishedPieces | undefined {
+/** The pieces of a body, taken apart once. Undefined for one that has been stored and that `inspect` refuses. */
+export function piecesOf(document: PublishedDocument): PublishedPieces | undefined {
+  const { body } = document;
   let pieces = taken.get(body);
   if (pieces === undefined) {
-    pieces = (inspect(body).ok ? takeApart(body) : undefined) ?? null;
+    pieces = piecesAnew(document) ?? null;
     taken.set(body, pieces);
   }
   return pieces ?? undefined;
+}
+
+/** The same, not remembered. */
+export function piecesAnew({ body, asIs }: PublishedDocument): PublishedPieces | undefined {
+  return asIs !== undefined || inspect(body).ok ? takeApart(body) : undefined;
 }
 
 function takeApart(body: Buffer): PublishedPieces | undefined {
