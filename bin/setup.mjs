@@ -150,6 +150,12 @@ async function installForTests() {
     { program: 'sipp', question: '-v', pack: 'sip-tester', without: 'SIPp: the tests in test/sipp' },
     { program: 'mariadbd', question: '--version', pack: 'mariadb-server', without: 'MariaDB: the tests of db_mysql' },
     { program: 'systemd-analyze', question: '--version', pack: 'systemd', without: 'systemd: the check of its unit' },
+    {
+      program: 'xmllint',
+      question: '--version',
+      pack: 'libxml2-utils',
+      without: 'xmllint: the tests of documents against the schemas of the RFCs',
+    },
     { program: 'gcc', question: '--version', pack: 'gcc libc6-dev', without: 'gcc: the benchmark’s smoke test' },
     {
       program: 'kamailio',
