@@ -34,6 +34,9 @@ export interface SqliteOptions {
   readonly startThread?: (options: ThreadOptions) => Worker;
 }
 
+/** ms after which the log is moved again when it could not be. */
+const movePause = 1000;
+
 interface WaitingRead {
   readonly queries: readonly Select[];
   readonly resolve: (rows: Row[][]) => void;
@@ -50,6 +53,7 @@ export async function openSqlite(url: SqliteUrl, log: Logger, options: SqliteOpt
 export class SqliteDatabase implements Database {
   readonly url: string;
   readonly #log: Logger;
+  readonly #clock: Clock;
   readonly #maxWaiting: number;
   readonly #tables = new Map<string, Table>();
   readonly #group: GroupCommit;
@@ -57,6 +61,7 @@ export class SqliteDatabase implements Database {
   readonly #reader: ThreadLink;
   readonly #mover: ThreadLink;
   #moving = false;
+  #nextMove = Number.NEGATIVE_INFINITY;
   readonly #changes = new StatementBook();
   readonly #queries = new StatementBook();
   #reads: WaitingRead[] = [];
@@ -66,6 +71,7 @@ export class SqliteDatabase implements Database {
   constructor(url: SqliteUrl, log: Logger, options: SqliteOptions) {
     this.url = url.safe;
     this.#log = log;
+    this.#clock = options.clock;
     this.#maxWaiting = options.maxWaiting;
     this.#group = new GroupCommit((changes) => this.#run(changes), {
       ...defaultGroupLimits,
@@ -151,9 +157,13 @@ export class SqliteDatabase implements Database {
 
   /** When it cannot be moved now, the writer does it itself once the log is too long. */
   async #moveLog(): Promise<void> {
-    if (this.#moving) return;
+    if (this.#moving || this.#clock.now() < this.#nextMove) return;
     this.#moving = true;
-    await this.#mover.request({ kind: 'move log' }).catch(() => {});
+    try {
+      await this.#mover.request({ kind: 'move log' });
+    } catch {
+      this.#nextMove = this.#clock.now() + movePause;
+    }
     this.#moving = false;
   }
 

@@ -43,7 +43,7 @@ export class WriteAheadLog {
     this.#look = db.prepare<[], Lengths>('PRAGMA wal_checkpoint(NOOP)');
   }
 
-  /** To be called after a commit. */
+  /** To be called after a commit. It does not throw: the changes are stored, and the next attempt or the next commit meets the cause. */
   tend(): LogState {
     const now = performance.now();
     const move = now >= this.#nextLook && this.#isLong(now);
@@ -52,10 +52,14 @@ export class WriteAheadLog {
 
   #isLong(now: number): boolean {
     this.#nextLook = now + lookPeriod;
-    const { log, checkpointed } = this.#look.get() ?? { log: 0, checkpointed: 0 };
-    if (log < worthMoving || checkpointed === log) return false;
-    if (log - checkpointed > fewPages) return true;
-    moveLog(this.#db);
+    try {
+      const { log, checkpointed } = this.#look.get() ?? { log: 0, checkpointed: 0 };
+      if (log < worthMoving || checkpointed === log) return false;
+      if (log - checkpointed > fewPages) return true;
+      moveLog(this.#db);
+    } catch {
+      // A disk that is full, for instance: the log stays as long as it is.
+    }
     return false;
   }
 
@@ -67,7 +71,7 @@ export class WriteAheadLog {
       this.#db.pragma(`busy_timeout = ${shrinkPatience}`);
       this.#db.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
-      // The changes are stored all the same; the next attempt or the next commit meets the cause.
+      // As above.
     } finally {
       this.#db.pragma(`busy_timeout = ${this.#busyTimeout}`);
     }

@@ -69,3 +69,13 @@ it('a database that writes much has a thread that moves the log, and loses nothi
   await db.close();
   assert.equal(statSync(join(folder, 'much.db-wal'), { throwIfNoEntry: false }), undefined);
 });
+
+it('a log that cannot be moved is no failure of the commit before', async () => {
+  const path = join(folder, 'stuck.db');
+  const writer = openFile({ path, role: 'writer', busyTimeout: 0 });
+  const log = new WriteAheadLog(writer, path, 0);
+  writer.exec('CREATE TABLE t (a BLOB)');
+  writer.close();
+  await pause(lookPeriod + 1);
+  assert.deepEqual(log.tend(), { move: false, held: undefined });
+});
