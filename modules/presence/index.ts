@@ -100,8 +100,10 @@ function check({ minExpires, maxExpires, dbUrl, clusterSecret, clusterAddress }:
       hint: 'give the SIP URI by which the other nodes reach this one, such as sip:10.0.0.1:5060;transport=tcp',
     });
   }
-  if (clusterSecret !== undefined && dbUrl === undefined) {
-    throw new RollcallError('cluster_secret is set and db_url is not: the nodes of a cluster share a database');
+  if (clusterSecret !== undefined && !dbUrl?.startsWith('mysql:')) {
+    throw new RollcallError('cluster_secret is set and db_url names no database that several servers can share', {
+      hint: 'nodes share a MySQL or MariaDB database: mysql://user:password@host/database',
+    });
   }
   if (minExpires <= maxExpires) return;
   throw new RollcallError(`min_expires ${minExpires} is above max_expires ${maxExpires}`, {

@@ -79,6 +79,22 @@ describe('two nodes on one database', { skip: mariadbMissing }, () => {
     assertRising(dialog);
   });
 
+  test('a watcher behind NAT, over UDP, is notified from the socket that it knows', async () => {
+    const presentity = 'sip:natted@localhost';
+    const watcher = await agent('udp', a, 'sip:bob@localhost');
+    const publisher = await agent('udp', b, presentity);
+    const contact = [{ uri: 'sip:bob@10.255.255.1:5060', params: {} }];
+    const { dialog } = await watcher.subscribe(presentity, { headers: { contact } });
+    await dialog.next();
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    assert.equal((await publisher.publish(presentity, { body: pidf(presentity, 'open', 'from B') })).status, 200);
+    const { request } = await dialog.until(({ body }) => body.includes('from B'));
+    assert.deepEqual(
+      request.headers.via.map(({ port }) => port),
+      [a.port, b.port],
+    );
+  });
+
   test('a refusal comes back through the node that holds the connection, with its Retry-After', async () => {
     const presentity = 'sip:busy@localhost';
     const watcher = await agent('tcp', a, 'sip:bob@localhost');

@@ -16,9 +16,8 @@ interface Presentity {
   readonly watchers: Dialog[];
   /** Of the publication that was acknowledged last; undefined: none that is known. */
   etag: string | undefined;
+  /** What it says; empty: nothing that is known. */
   note: string;
-  /** A request about the publication got no answer, or 503: it may have been stored. */
-  uncertain: boolean;
 }
 
 /** How often a request is tried at one node or another before the load gives up. */
@@ -52,7 +51,7 @@ export class ChaosLoad {
     await this.client.open();
     for (let i = 0; i < this.#spec.presentities; i++) {
       const uri = `sip:chaos${i}@localhost`;
-      const presentity: Presentity = { uri, watchers: [], etag: undefined, note: '', uncertain: false };
+      const presentity: Presentity = { uri, watchers: [], etag: undefined, note: '' };
       this.#presentities.push(presentity);
       this.#loops.push(this.#live(presentity));
     }
@@ -124,7 +123,7 @@ export class ChaosLoad {
     if (answer?.status === 200) Object.assign(presentity, { etag: undefined, note: '' });
   }
 
-  /** A 412 is right only after a request whose outcome nobody told: then the publication is one of which the tag is not known. */
+  /** A 412 is right only after a try whose outcome nobody told: it was carried out, and its tag and its note took the place of these. */
   async #publish(
     presentity: Presentity,
     ask: (port: number) => Promise<Answer | undefined>,
@@ -132,12 +131,10 @@ export class ChaosLoad {
     const before = presentity.etag;
     const { answer, uncertain } = await this.#persist(ask);
     if (answer?.status === 412 && before !== undefined) {
-      if (!uncertain && !presentity.uncertain) this.client.faults.push(`${presentity.uri}: ${before} is lost`);
-      presentity.etag = undefined;
+      if (!uncertain) this.client.faults.push(`${presentity.uri}: ${before} is lost`);
+      Object.assign(presentity, { etag: undefined, note: '' });
     } else if (answer?.status !== 200)
       this.client.faults.push(`${presentity.uri}: PUBLISH ${answer?.status ?? 'unanswered'}`);
-    // What the tries before the last one did is known now: if it was stored, this tag is not the one of it.
-    presentity.uncertain = false;
     return answer;
   }
 
@@ -196,7 +193,7 @@ export class ChaosLoad {
     return ports[Math.floor(this.#random() * ports.length)] ?? 0;
   }
 
-  async #verify({ uri, watchers, etag, note, uncertain }: Presentity): Promise<void> {
+  async #verify({ uri, watchers, etag, note }: Presentity): Promise<void> {
     const { faults } = this.client;
     const documents = new Set<string>();
     for (const port of this.#spec.ports) {
@@ -216,7 +213,7 @@ export class ChaosLoad {
       );
     }
     for (const dialog of watchers) await this.#renew(dialog, (ask) => this.#persist(ask));
-    if (etag === undefined || uncertain) return;
+    if (etag === undefined) return;
     const answer = await this.client.publish(uri, etag, undefined, 600, this.#port());
     if (answer?.status !== 200) faults.push(`${uri}: ${etag} is answered ${answer?.status} at the end`);
   }

@@ -1,5 +1,5 @@
 // Owns the routes between nodes: how a watcher's connection is named in its dialog, and which connection a request asks for.
-import { formatUri, parseFlowKey, parseUri, type SipRequest, type SipUri } from '../../../core/api';
+import { formatUri, parseUri, type SipRequest, type SipUri } from '../../../core/api';
 import { sizes } from '../sizes';
 import { flowToken, keyOfToken } from './token';
 
@@ -16,10 +16,8 @@ export class FlowRoutes {
     this.address = parsed;
   }
 
-  /** The route by which other nodes reach a connection of this one, by its flow key; '' for what is no connection. */
+  /** The route by which other nodes reach who sends on a flow of this one. */
   of(source: string): string {
-    const protocol = parseFlowKey(source)?.protocol;
-    if (protocol === undefined || protocol === 'udp') return '';
     const user = flowToken(this.secret, source);
     const route = `<${formatUri({ ...this.address, user })};lr>`;
     // What has no room cannot be stored; then only this node can notify the watcher.

@@ -28,19 +28,35 @@ export function routesOf(
 }
 
 /**
- * The flow for a dialog's next NOTIFY. A watcher that came over a connection is notified on it while it lives; when another
- * node holds it, through that node, which alone knows whether it lives. A watcher that came by UDP without a proxy and names
- * another host than the one it sends from (NAT, `.invalid`) is notified at its source. Everybody else at the first route or the Contact (RFC 3261 §8.1.2, RFC 3263). Rejects when there is no way.
+ * Whether a watcher is reached by nothing but the way it came: over its connection, or by UDP without a proxy while its Contact
+ * names another host than the one it sends from (NAT, `.invalid`).
+ */
+export function needsItsFlow({
+  source,
+  contact,
+  routes,
+}: Pick<Subscription, 'source' | 'contact' | 'routes'>): boolean {
+  const flow = parseFlowKey(source);
+  if (flow?.protocol !== 'udp') return flow !== undefined;
+  const uri = parseUri(contact);
+  return routes === '' && uri !== undefined && isElsewhere(uri, flow.remote.address);
+}
+
+/**
+ * The flow for a dialog's next NOTIFY. A watcher that came over a connection is notified on it while it lives; one that came by
+ * UDP without a proxy and names another host than the one it sends from at its source. When another node holds that flow,
+ * through that node, which alone knows whether it lives. Everybody else at the first route or the Contact (RFC 3261 §8.1.2,
+ * RFC 3263). Rejects when there is no way.
  */
 export function flowFor(subscription: Subscription, sip: SipServices): Flow | Promise<Flow> {
   const source = parseFlowKey(subscription.source);
-  if (source && source.protocol !== 'udp') {
-    const open = sip.transports.findFlow(subscription.source);
-    if (open?.open) return open;
+  if (source && (source.protocol !== 'udp' || subscription.flowRoute !== '')) {
+    const own = sip.transports.findFlow(subscription.source);
+    if (own?.open) return own;
   }
   const nextHop = nextHopOf(subscription);
   if (!nextHop) return Promise.reject(new Error('no usable Contact'));
-  if (source?.protocol === 'udp' && subscription.routes === '') {
+  if (source?.protocol === 'udp' && subscription.routes === '' && subscription.flowRoute === '') {
     const atSource = isAt(nextHop, source.remote.address) && (nextHop.port ?? 5060) === source.remote.port;
     const back =
       atSource || isElsewhere(nextHop, source.remote.address)

@@ -14,6 +14,7 @@ import {
   share,
   uriOf,
 } from '../../../core/api';
+import { needsItsFlow } from '../notify/target';
 import { keyOfUri, type ResourceKey } from '../resource';
 import { sizes } from '../sizes';
 import {
@@ -74,7 +75,7 @@ export interface SubscribeBounds extends ExpiresBounds {
 export interface Given {
   /** The To tag of a new dialog. */
   tag(): string;
-  /** The route by which other nodes reach the watcher's connection; '' when it has none or there are none. */
+  /** The route by which other nodes reach a watcher on its flow; '' when there are none. */
   flowRoute(source: string): string;
 }
 
@@ -98,6 +99,8 @@ export function readSubscribe(
   checkRoutes(message);
   const recordRoutes = message.headers('Record-Route');
   const source = sourceOf(message, flow);
+  const contact = readContact(message);
+  const routes = recordRoutes.join(', ');
   return {
     key,
     inDialog,
@@ -109,12 +112,12 @@ export function readSubscribe(
     eventId: event.id === undefined ? undefined : unquoted(event.id, sizes.eventId, 'Event Id'),
     expires,
     fault,
-    contact: readContact(message),
-    routes: recordRoutes.join(', '),
+    contact,
+    routes,
     recordRoutes: recordRoutes.map((value) => `Record-Route: ${value}\r\n`).join(''),
     socket: share(`${flow.protocol}:${hostPort(flow.local)}`),
     source,
-    flowRoute: given.flowRoute(source),
+    flowRoute: needsItsFlow({ source, contact, routes }) ? given.flowRoute(source) : '',
     localUri: fitting(to.uri, sizes.uri, 'To'),
     remoteUri: fitting(from.uri, sizes.uri, 'From'),
     // Of a running dialog these are known.
