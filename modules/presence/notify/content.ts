@@ -109,17 +109,22 @@ export class Contents {
     const { resource, end } = channel;
     if (subscription.status !== 'active' || (end && end.reason !== 'timeout')) return noContent;
     if (subscription.winfo) return this.watchers(channel, subscription, now);
-    channel.edition = this.seenOf(resource)?.edition ?? 0;
-    return this.document(resource, this.permission(resource, subscription.watcher));
+    const seen = this.seenOf(resource);
+    if (!seen) return noContent;
+    channel.edition = seen.edition;
+    return this.documentOf(resource, seen, this.permission(resource, subscription.watcher));
   }
 
   /**
    * The document that a permission lets be seen: one for all who have the same view. The permission is that of the moment:
    * what was allowed when a NOTIFY was decided on may be over when it leaves.
    */
-  document(resource: Resource, { status, view, transformation }: Permission): Content {
+  document(resource: Resource, permission: Permission): Content {
     const seen = this.seenOf(resource);
-    if (!seen) return noContent;
+    return seen ? this.documentOf(resource, seen, permission) : noContent;
+  }
+
+  private documentOf(resource: Resource, seen: Seen, { status, view, transformation }: Permission): Content {
     try {
       return status === 'active' && view !== closed
         ? this.shown(resource, seen, view, transformation)
