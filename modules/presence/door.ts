@@ -96,12 +96,15 @@ export class Door {
     if (this.ready.push(stripe) === 1) setImmediate(() => this.beginTurns());
   }
 
-  /** Who has to be read is read now; everybody else is decided together with what comes until the database takes the next group. */
+  /**
+   * Who has to be read is read now; everybody else is decided together with what comes until the database takes the next group.
+   * So are those who are read because memory is not trusted: in one go, and right before what is decided on them is stored.
+   */
   private beginTurns(): void {
     const { cache, duties } = this.options;
     for (const stripe of this.ready.splice(0)) {
       const isHere = stripe.waiting.every(({ key, fresh }) => fresh !== true && cache.peek(key.id));
-      if (!isHere || duties.readsFirst) this.begin(stripe);
+      if (!isHere && !duties.readsFirst) this.begin(stripe);
       else if (this.paced.push(stripe) === 1) this.options.store.whenReady(() => this.beginPaced());
     }
   }
