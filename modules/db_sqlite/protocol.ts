@@ -1,4 +1,4 @@
-// Owns the messages between the main thread and the two threads that hold SQLite: flat, because they cross a copy.
+// Owns the messages between the main thread and the threads that hold SQLite: flat, because they cross a copy.
 import type { Table, TableStep, Value } from '../../core/api';
 
 /** A statement, numbered by its place in the list that one side has sent and the other keeps. */
