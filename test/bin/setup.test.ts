@@ -242,6 +242,7 @@ echo "$1 $last" >> '${join(tree.folder, 'calls.log')}'
     'install sip-tester',
     'install mariadb-server',
     'install systemd',
+    'install libxml2-utils',
     'install libc6-dev',
     'install kamailio-xml-modules',
   ]);
