@@ -1,4 +1,4 @@
-// Owns what may happen to nodes on one database, for random histories.
+// Owns what may happen to nodes on one database, for random histories, and the dialogs that come of it.
 
 export type Request = { node: number; after: number; pick: number; expires: number } & (
   | { do: 'publish' | 'refresh' | 'modify' | 'remove' | 'resubscribe' | 'unsubscribe' | 'fetch' }
@@ -11,3 +11,12 @@ export type Step =
   | { do: 'crash'; node: number; after: number }
   | { do: 'trouble'; node: number; outcome: 'stale' | 'away' | 'lost' }
   | { do: 'pass'; seconds: number };
+
+export interface Dialog {
+  readonly callId: string;
+  readonly toTag: string;
+  readonly winfo: boolean;
+  readonly from: string;
+  cseq: number;
+  expires: number;
+}

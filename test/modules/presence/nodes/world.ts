@@ -7,16 +7,7 @@ import { Engine } from '../engine';
 import { key } from '../records';
 import { headerOf, publishText, subscribeText } from '../requests';
 import type { SentNotify } from '../sent-notify';
-import type { Request, Step } from './steps';
-
-interface Dialog {
-  readonly callId: string;
-  readonly toTag: string;
-  readonly winfo: boolean;
-  readonly from: string;
-  cseq: number;
-  expires: number;
-}
+import type { Dialog, Request, Step } from './steps';
 
 export class World {
   readonly clock = new ManualClock();
@@ -117,9 +108,7 @@ export class World {
         await this.node(action.node).reload();
         return;
       case 'leave':
-        await this.node(action.node).presence.stop();
-        this.node(action.node).kill();
-        return this.open(action.node);
+        return this.leave(action.node);
       case 'crash':
         return this.crash(action.node, action.after);
       case 'trouble':
@@ -215,6 +204,25 @@ export class World {
     await this.quiet();
     for (const engine of this.engines) engine.answering = true;
     await this.quiet();
+  }
+
+  /** A node is stopped in order and started again. */
+  private async leave(index: number): Promise<void> {
+    let left = false;
+    const leaving = this.node(index)
+      .presence.stop()
+      .then(() => {
+        left = true;
+      });
+    // It waits for answers for a while, and time stands still.
+    while (!left) {
+      this.clock.advance(200, 200);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await leaving;
+    this.node(index).kill();
+    for (const notify of this.node(index).sent) notify.answered = true;
+    await this.open(index);
   }
 
   /** A node dies while a PUBLISH is under way there. */
