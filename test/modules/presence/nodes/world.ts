@@ -219,7 +219,6 @@ export class World {
       this.clock.advance(200, 200);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    await leaving;
     this.node(index).kill();
     for (const notify of this.node(index).sent) notify.answered = true;
     await this.open(index);
