@@ -209,7 +209,7 @@ export class World {
   /** A node is stopped in order and started again. */
   private async leave(index: number): Promise<void> {
     let left = false;
-    const leaving = this.node(index)
+    void this.node(index)
       .presence.stop()
       .then(() => {
         left = true;
