@@ -100,7 +100,12 @@ export class GroupCommit implements CommitMeter {
   }
 
   async #work(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#whenReady.length > 0) {
+      // Who has asked since the last group was told: nobody else will call them.
+      if (this.#queue.length === 0) {
+        await this.#gather();
+        continue;
+      }
       const group = this.#take();
       const began = stopwatch();
       this.changes.observe(group.length);
@@ -118,12 +123,16 @@ export class GroupCommit implements CommitMeter {
         this.#bytes = 0;
       }
       if (this.#limits.delay > 0 && group.length >= crowd) await pause(this.#limits.delay);
-      for (const call of this.#whenReady.splice(0)) call();
-      // Whoever was just told goes on with what waits behind it: a turn of the loop later that goes into the same group.
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#gather();
     }
     this.#busy = false;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** Whoever was just told goes on with what waits behind it, and who waited decides: a turn of the loop later that is one group. */
+  async #gather(): Promise<void> {
+    for (const call of this.#whenReady.splice(0)) call();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #take(): Waiting[] {

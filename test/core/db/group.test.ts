@@ -158,6 +158,19 @@ it('who asks when to decide is called at once, or when a change goes into the gr
   assert.deepEqual(told(await Promise.allSettled(decided)), ['gone', 'committed', 'committed']);
 });
 
+it('nobody is forgotten who asks when a group has just been told', async () => {
+  const { runs, group } = manual();
+  const first = group.commit(change('a'));
+  await turn();
+  runs[0]?.done();
+  await first;
+  // The last group is over, and the next turn of the loop has not come.
+  const outcome = new Promise<Outcome>((resolve) => group.whenReady(() => resolve(group.commit(change('b')))));
+  await turn();
+  runs[1]?.done();
+  assert.equal(await outcome, 'committed');
+});
+
 it('after a crowd a group waits a little for more, after a few changes it does not', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { runs, group } = manual({ ...defaultGroupLimits, delay: 5 });
