@@ -18,8 +18,10 @@ const states = new Map<unknown, string>([
 export class Census {
   private publications: readonly Sample[] = [];
   private subscriptions: readonly Sample[] = [];
-  private wanted = true;
+  /** Nobody has read the metrics yet: a start has better things to do than to count a million records. */
+  private wanted = false;
   private counting = false;
+  private stopped = false;
   /** ms since 1970 */
   private notBefore = 0;
 
@@ -44,7 +46,7 @@ export class Census {
   /** To be called each second. @throws DatabaseUnavailable; it is tried again */
   async tick(): Promise<void> {
     const began = this.clock.now();
-    if (!this.wanted || this.counting || began < this.notBefore) return;
+    if (!this.wanted || this.counting || this.stopped || began < this.notBefore) return;
     this.counting = true;
     try {
       const { presentity, activeWatchers } = this.schema;
@@ -56,11 +58,18 @@ export class Census {
         ([event, status]) => [String(event), states.get(status) ?? 'terminated'],
       );
       this.wanted = false;
+    } catch (error) {
+      if (!this.stopped) throw error;
     } finally {
       this.counting = false;
       const now = this.clock.now();
       this.notBefore = now + Math.max(rest, restFactor * (now - began));
     }
+  }
+
+  /** The database is about to close: a count under way comes to nothing. */
+  stop(): void {
+    this.stopped = true;
   }
 
   private ask(samples: readonly Sample[]): readonly Sample[] {

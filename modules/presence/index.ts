@@ -80,7 +80,10 @@ export default defineModule({
       ctx.every(1000, () => census.tick());
       return presence.housekeeping();
     });
-    ctx.whenStopping(() => presence.stop());
+    ctx.whenStopping(() => {
+      census.stop();
+      return presence.stop();
+    });
     return {
       functions: scriptFunctions(presence, new Handlers(presence, ctx.random, ctx.log, ctx.trail)),
       commands: controlCommands(presence, database, schema),

@@ -109,6 +109,8 @@ test('the census counts what is alive by event and state, over pages and records
   const census = new Census(database, schema, clock);
   census.measure(metrics);
   await census.tick();
+  assert.deepEqual(samples(registry.read(), 'publications'), [], 'nothing is counted before somebody asks');
+  await census.tick();
   const expected = [
     ['dialog', 10],
     ['presence', 11_990],
