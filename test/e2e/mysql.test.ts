@@ -99,7 +99,8 @@ describe('presence over MySQL', { skip: mariadbMissing }, () => {
 
     const ids = await mariadb.sql("SELECT id FROM information_schema.processlist WHERE user = 'plain'");
     for (const [id] of ids) await mariadb.sql(`KILL ${id}`);
-    assert.equal((await publish('connected again')).status, 200);
+    // A COMMIT that was under way when its connection was killed is answered 503: nobody knows whether it is stored.
+    assert.equal((await patiently(() => publish('connected again'))).status, 200);
     await dialog.until(({ body }) => body.includes('connected again'));
     assert.equal((await dialog.send(600)).status, 202);
     watcher.close();
