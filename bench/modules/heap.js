@@ -13,8 +13,8 @@ export default defineModule({
         args: [],
         async run() {
           if (globalThis.gc === undefined) throw new RollcallError('start the server with --expose-gc');
-          for (let i = 0; i < 5; i++) {
-            await after(20);
+          for (let i = 0; i < 8; i++) {
+            await after(500);
             globalThis.gc();
           }
           return process.memoryUsage();
