@@ -1,6 +1,5 @@
 // Owns what a module may use of the core: everything a module imports that is not its own stands here.
 
-export { BriefMap } from './base/brief-map';
 export type { Clock } from './base/clock';
 export { seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';

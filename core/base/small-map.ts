@@ -6,8 +6,8 @@ const few = 12;
 const nothing: readonly never[] = [];
 
 /**
- * A map by text with the methods of `Map`; the order is that of coming as long as there are few. Empty, it costs a tenth of a
- * `Map`, of which a server with a hundred thousand resources would hold four times as many; and see `BriefMap`.
+ * A map by text with the methods of `Map`; the order is that of coming as long as there are few. Empty, it has no table,
+ * and a server with a hundred thousand resources holds four times as many of them; and see `BriefMap`.
  */
 export class SmallMap<V> {
   private names: string[] = nothing as readonly string[] as string[];
