@@ -76,7 +76,8 @@ export default defineModule({
       presence.start();
       ctx.every(tickMs, () => presence.tick());
       ctx.every(1000, () => presence.housekeeping());
-      ctx.every(1000, () => presence.beat());
+      // Four beats before the node has to be silent, less what they take.
+      ctx.every(Math.min(1000, settings.clusterTimeout * 100), () => presence.beat());
       ctx.every(1000, () => census.tick());
       return presence.housekeeping();
     });

@@ -104,7 +104,7 @@ export const params = declareParams({
     min: 3,
     max: 300,
     unit: 's',
-    doc: 'The same on every node: one that has not written to the database for so long is taken for dead, and the others take up what it owed. One that cannot write sends no NOTIFY after two fifths of it.',
+    doc: 'A node that has not written to the database for so long is taken for dead, and the others take up what it owed. It sends no NOTIFY when it could not write for two fifths of it.',
   },
   subs_respond_200: {
     type: 'boolean',

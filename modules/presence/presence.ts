@@ -236,7 +236,7 @@ export class Presence {
     this.cluster.tick();
   }
 
-  /** To be called each second: tells the other nodes that this one lives, and takes up what the dead have left. */
+  /** To be called some ten times in `cluster_timeout`: tells the other nodes that this one lives, and takes up what the dead have left. */
   async beat(): Promise<void> {
     const { cluster } = this;
     if (this.state !== 'running' || !this.resumed || !cluster.members) return;

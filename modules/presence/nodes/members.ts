@@ -1,10 +1,12 @@
 // Owns the knowledge which nodes are alive: each raises a number in the database, and who does not for a while is dead.
-import { type Database, hashText, type Table } from '../../../core/api';
+import { type Database, hashText, type Row, type Table } from '../../../core/api';
 
 /** What one node knows of another, by its own clock alone: the clocks of nodes are never compared. */
 interface Seen {
   address: string;
   beat: number;
+  /** ms without a beat after which it is dead: its own time-out, since by that it decides when to be silent. */
+  timeout: number;
   /** ms for which it was looked at and its beat did not rise. Time in which nobody could look does not count. */
   silence: number;
   /** It has left, or another process has taken its place. */
@@ -20,6 +22,8 @@ export interface MembersState {
   beat: number;
   /** ms: a beat that was sent then was stored. */
   lastBeat: number;
+  /** ms: how long the others wait for this node, by that beat. */
+  promised: number;
   /** ms: when the others were looked at last. */
   lastLook: number;
 }
@@ -29,7 +33,7 @@ export interface MembersOptions {
   readonly table: Table;
   /** Where the other nodes reach this one; no two nodes have the same. */
   readonly address: string;
-  /** ms without a beat after which a node is dead. */
+  /** ms without a beat after which this node is dead to the others. Each may have its own. */
   timeout(): number;
   /** ms that never go back. */
   now(): number;
@@ -57,6 +61,7 @@ export class Members {
       known: new Map(),
       beat: 0,
       lastBeat: Number.NEGATIVE_INFINITY,
+      promised: options.timeout(),
       lastLook: options.now(),
     };
   }
@@ -87,15 +92,16 @@ export class Members {
     if (id === this.id) return true;
     let seen = this.state.known.get(id);
     if (!seen) {
-      seen = { address: '', beat: -1, silence: 0, gone: false, told: false };
+      seen = { address: '', beat: -1, timeout: this.options.timeout(), silence: 0, gone: false, told: false };
       this.state.known.set(id, seen);
     }
-    return !seen.gone && seen.silence < this.options.timeout();
+    return !seen.gone && seen.silence < seen.timeout;
   }
 
   /** Whether the others certainly take this node for alive. */
   get isSure(): boolean {
-    return this.options.now() - this.state.lastBeat < patience * this.options.timeout();
+    const { now, timeout } = this.options;
+    return now() - this.state.lastBeat < patience * Math.min(timeout(), this.state.promised);
   }
 
   /** Beats, looks at the others, and says who has died since the last time. @throws DatabaseUnavailable */
@@ -103,20 +109,22 @@ export class Members {
     const { database, table, address, now } = this.options;
     const { state } = this;
     const sent = now();
-    await database.commit({ writes: [{ op: 'put', table, row: [state.id, address, ++state.beat] }] });
+    const promised = this.options.timeout();
+    await database.commit({ writes: [{ op: 'put', table, row: [state.id, address, ++state.beat, promised] }] });
     state.lastBeat = sent;
+    state.promised = promised;
     const [rows = []] = await database.select([{ table, where: {} }]);
-    const found = new Map(rows.map((row) => [Number(row[0]), { address: String(row[1]), beat: Number(row[2]) }]));
+    const found = new Map(rows.map((row) => [Number(row[0]), rowOf(row)]));
     found.delete(state.id);
     this.look(found);
     return this.bury(found);
   }
 
   /** Takes note of whose beat has risen. */
-  private look(found: ReadonlyMap<number, { readonly address: string; readonly beat: number }>): void {
-    const { address: own, now, timeout, clash } = this.options;
+  private look(found: ReadonlyMap<number, NodeRow>): void {
+    const { address: own, now, clash } = this.options;
     const { known, lastLook } = this.state;
-    const passed = Math.min(now() - lastLook, longestLook * timeout());
+    const passed = now() - lastLook;
     this.state.lastLook = now();
     for (const [id, seen] of known) {
       const row = found.get(id);
@@ -124,7 +132,7 @@ export class Members {
         if (row.address === own) clash();
         Object.assign(seen, { ...row, silence: 0, gone: false });
       } else {
-        seen.silence += passed;
+        seen.silence += Math.min(passed, longestLook * seen.timeout);
         if (!row && seen.beat >= 0) seen.gone = true;
       }
     }
@@ -144,7 +152,7 @@ export class Members {
 
   /** Those who have died since the last time; the rows of those long dead are removed. */
   private async bury(found: ReadonlyMap<number, unknown>): Promise<number[]> {
-    const { database, table, timeout } = this.options;
+    const { database, table } = this.options;
     const dead: number[] = [];
     const removed: number[] = [];
     for (const [id, seen] of this.state.known) {
@@ -154,7 +162,7 @@ export class Members {
       }
       if (!seen.told) dead.push(id);
       seen.told = true;
-      if (seen.silence < mourning * timeout()) continue;
+      if (seen.silence < mourning * seen.timeout) continue;
       if (found.has(id)) removed.push(id);
       this.state.known.delete(id);
     }
@@ -163,6 +171,16 @@ export class Members {
     }
     return dead;
   }
+}
+
+interface NodeRow {
+  readonly address: string;
+  readonly beat: number;
+  readonly timeout: number;
+}
+
+function rowOf([, address, beat, timeout]: Row): NodeRow {
+  return { address: String(address), beat: Number(beat), timeout: Number(timeout) };
 }
 
 function rank(id: number, what: string): number {

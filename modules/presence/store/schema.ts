@@ -151,12 +151,18 @@ const resourceTable: Table = {
   ],
 };
 
-/** The nodes that serve from this database: `beat` rises while one lives. */
+/** The nodes that serve from this database: `beat` rises while one lives; after `timeout` ms without that it is dead. */
 const nodeTable: Table = {
   name: 'presence_node',
-  version: 1,
-  columns: [{ name: 'node', type: 'integer' }, text('address', sizes.uri), integer('beat')],
+  version: 2,
+  columns: [
+    { name: 'node', type: 'integer' },
+    text('address', sizes.uri),
+    integer('beat'),
+    { name: 'timeout', type: 'integer', default: 10_000 },
+  ],
   primaryKey: ['node'],
+  migrations: [{ from: 1, addColumns: ['timeout'] }],
 };
 
 const xcapTable: Table = {

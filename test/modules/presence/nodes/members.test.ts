@@ -14,13 +14,13 @@ class Cluster {
   clashes = 0;
   private ids = 0;
 
-  async start(address: string): Promise<Members> {
+  async start(address: string, timeout: number | (() => number) = 10_000): Promise<Members> {
     await this.database.prepare([table]);
     const members = new Members({
       database: this.database,
       table,
       address,
-      timeout: () => 10_000,
+      timeout: typeof timeout === 'number' ? () => timeout : timeout,
       now: () => this.now,
       newId: () => ++this.ids,
       clash: () => this.clashes++,
@@ -54,6 +54,29 @@ test('a node that does not beat any more is dead after the time-out, and that is
   await b.tick();
   await a.tick();
   assert.ok(a.isAlive(b.id), 'it beats again');
+});
+
+test('how long the others wait for a node is what it has told them, whatever their own time-outs', async () => {
+  const cluster = new Cluster();
+  const [patient, hasty] = [await cluster.start('sip:a', 20_000), await cluster.start('sip:b', 5_000)];
+  await cluster.pass(1, patient, hasty);
+  assert.deepEqual(await cluster.pass(4, patient), []);
+  assert.deepEqual(await cluster.pass(2, patient), [hasty.id]);
+  await hasty.tick();
+  assert.deepEqual(await cluster.pass(19, hasty), []);
+  assert.deepEqual(await cluster.pass(2, hasty), [patient.id]);
+});
+
+test('a node whose time-out was raised is silent by the old one until it has told the others', async () => {
+  const cluster = new Cluster();
+  let timeout = 5_000;
+  const node = await cluster.start('sip:a', () => timeout);
+  timeout = 50_000;
+  cluster.now += 3_000;
+  assert.ok(!node.isSure);
+  await node.tick();
+  cluster.now += 3_000;
+  assert.ok(node.isSure);
 });
 
 test('a node that leaves is dead at once; one that was never heard of gets its time', async () => {
