@@ -53,11 +53,17 @@ export class CatchUp {
     // All nodes search: each begins with its own share, so that two are seldom at the same resource.
     const own = orphaned.filter(({ key }) => members.prefers(key.id));
     const others = orphaned.filter(({ key }) => !members.prefers(key.id));
-    for (const share of [own, others]) {
-      for (let i = 0; i < share.length; i += slice) {
-        await Promise.all(share.slice(i, i + slice).map(({ key }) => this.visit(key)));
-      }
+    for (const share of [own, others]) await this.visitAll(share.map(({ key }) => key));
+  }
+
+  /** Reads resources anew, some at a time. Resolves to whether that was possible with all of them. */
+  async visitAll(keys: readonly ResourceKey[]): Promise<boolean> {
+    let all = true;
+    for (let i = 0; i < keys.length; i += slice) {
+      const read = await Promise.all(keys.slice(i, i + slice).map((key) => this.visit(key)));
+      all &&= read.every((isRead) => isRead);
     }
+    return all;
   }
 
   /** Finds out what became of commits that were lost on the way. To be called each second. */

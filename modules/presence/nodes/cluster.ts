@@ -31,6 +31,7 @@ export class Cluster {
   readonly catchUp: CatchUp;
   /** The others may take this node for dead: it sends nothing in dialogs that they could send in. */
   private cutOff: boolean;
+  private comingBack = false;
   private hasWarned = false;
 
   constructor(
@@ -94,7 +95,8 @@ export class Cluster {
     const { members, options } = this;
     if (!members) return false;
     const dead = await members.tick();
-    if (this.cutOff) await this.comeBack();
+    // Beats go on meanwhile: what takes longer than the others' patience would never end.
+    if (this.cutOff && !this.comingBack) void this.comeBack(members);
     if (dead.length === 0) return false;
     options.log.warn({ nodes: dead }, 'nodes have ended or are cut off: what they owed is taken up');
     await this.catchUp.search(members);
@@ -132,10 +134,16 @@ export class Cluster {
   }
 
   /** What was going on is looked at anew before it goes on: others may have taken it up. */
-  private async comeBack(): Promise<void> {
-    for (const key of this.options.notifier.traffic.busyKeys) if (!(await this.catchUp.visit(key))) return;
+  private async comeBack(members: Members): Promise<void> {
+    const { notifier } = this.options;
+    const { sureSince } = members.state;
+    this.comingBack = true;
+    const areRead = await this.catchUp.visitAll([...notifier.traffic.busyKeys]);
+    this.comingBack = false;
+    // Cut off again in between: what was read first may have been taken up since.
+    if (!areRead || !members.isSure || members.state.sureSince !== sureSince) return;
     this.cutOff = false;
-    this.options.notifier.resume();
+    notifier.resume();
   }
 }
 

@@ -24,6 +24,8 @@ export interface MembersState {
   lastBeat: number;
   /** ms: how long the others wait for this node, by that beat. */
   promised: number;
+  /** ms: since then the others have certainly taken this node for alive, if they do now. */
+  sureSince: number;
   /** ms: when the others were looked at last. */
   lastLook: number;
 }
@@ -62,6 +64,7 @@ export class Members {
       beat: 0,
       lastBeat: Number.NEGATIVE_INFINITY,
       promised: options.timeout(),
+      sureSince: Number.NEGATIVE_INFINITY,
       lastLook: options.now(),
     };
   }
@@ -111,6 +114,7 @@ export class Members {
     const sent = now();
     const promised = this.options.timeout();
     await database.commit({ writes: [{ op: 'put', table, row: [state.id, address, ++state.beat, promised] }] });
+    if (!this.isSure) state.sureSince = sent;
     state.lastBeat = sent;
     state.promised = promised;
     const [rows = []] = await database.select([{ table, where: {} }]);
