@@ -19,11 +19,11 @@ export function reauthorise(authorise: Authorise): Decide {
     for (const previous of resource.subscriptions.values()) {
       const permission = authorise(resource, previous.watcher, previous.winfo);
       if (permission.status === previous.status && permission.view === previous.view) continue;
-      const entry = restate(resource, previous, permission, {}, changes, notices, around);
+      const entry = restate(resource, previous, permission, previous, changes, notices, around);
       if (entry) told.push(entry);
     }
     told.push(...settleWaiting(resource, authorise, changes));
-    if (told.length > 0) tellWatcherinfo(resource, 'partial', told, changes, notices);
+    if (told.length > 0) tellWatcherinfo(resource, 'partial', () => told, changes, notices);
     return { changes, notices };
   };
 }
@@ -47,7 +47,7 @@ export const tellEverybody: Decide = (resource, around) => {
   const notices: Notice[] = [];
   for (const previous of resource.subscriptions.values()) {
     if (followsState(previous)) continue;
-    const subscription = withOwnEvent(resource, previous, {});
+    const subscription = withOwnEvent(resource, previous);
     changes.push({ kind: 'subscribe', subscription, replaces: previous });
     notices.push({ to: 'dialog', subscription });
   }
@@ -63,6 +63,6 @@ export const tellState: Decide = (resource) => {
     changes.push({ kind: 'fan-out', winfo: false });
     notices.push({ to: 'watchers', except: '', anew: true });
   }
-  tellWatcherinfo(resource, 'full', [], changes, notices);
+  tellWatcherinfo(resource, 'full', () => [], changes, notices);
   return { changes, notices };
 };

@@ -20,7 +20,7 @@ export function decideExpiry(resource: Resource, waitingTime: number, around: Su
   const over: Subscription[] = [];
   const given: AuthorisedWatcher[] = [];
   for (const subscription of resource.subscriptions.values()) {
-    if (subscription.expires <= now) over.push(withOwnEvent(resource, subscription, {}));
+    if (subscription.expires <= now) over.push(withOwnEvent(resource, subscription));
   }
   for (const subscription of over) {
     changes.push({ kind: 'unsubscribe', subscription });
@@ -32,7 +32,7 @@ export function decideExpiry(resource: Resource, waitingTime: number, around: Su
   for (const watcher of given) changes.push({ kind: 'forget', watcher });
   if (over.length > 0) ended(resource, over, 'timeout', waitingTime, changes, notices, around);
   if (given.length > 0) {
-    const entries = given.map((watcher) => waitingEntry(watcher, 'terminated', 'giveup'));
+    const entries = () => given.map((watcher) => waitingEntry(watcher, 'terminated', 'giveup'));
     tellWatcherinfo(resource, 'partial', entries, changes, notices);
   }
   return changes.length === 0 ? nothing : { changes, notices };

@@ -84,7 +84,8 @@ function publicationOf(
   const { body, asIs } = request;
   if (!body) {
     if (!previous) throw new Error('a PUBLISH without body and without publication passed the structure check');
-    return { ...previous, etag, expires, receivedTime };
+    const { ruid, sender, document } = previous;
+    return { ruid, etag, expires, receivedTime, sender, document };
   }
   let sequence = 1;
   for (const other of resource.publications.values()) sequence = Math.max(sequence, other.document.sequence + 1);

@@ -22,7 +22,7 @@ import {
   type Subscription,
   subscriptionCount,
 } from '../resource';
-import { endSubscriptions, withOwnEvent } from './dialog';
+import { endSubscriptions, type Refreshed, withOwnEvent } from './dialog';
 import { endedEntry, tellWatcherinfo, watcherEntry } from './watcherinfo';
 import { fetched, record, waitingRecord } from './watchers';
 
@@ -56,7 +56,7 @@ export function decideSubscribe(
     const known = resource.watchers.get(request.watcher);
     if (known) changes.push({ kind: 'forget', watcher: known });
     if (request.expires > 0) {
-      tellWatcherinfo(resource, 'partial', [endedEntry(subscription, 'rejected', around.now)], changes, notices);
+      tellWatcherinfo(resource, 'partial', () => [endedEntry(subscription, 'rejected', around.now)], changes, notices);
     }
     return { changes, notices, answer };
   }
@@ -76,7 +76,7 @@ export function decideSubscribe(
   const notices: Notice[] = [{ to: 'dialog', subscription }];
   if (!request.winfo) {
     record(resource, subscription, permission, changes, around);
-    tellWatcherinfo(resource, 'partial', [watcherEntry(subscription, around.now)], changes, notices);
+    tellWatcherinfo(resource, 'partial', () => [watcherEntry(subscription, around.now)], changes, notices);
   }
   return { changes, notices, answer };
 }
@@ -96,26 +96,27 @@ function decideInDialog(
   if (request.cseq <= previous.remoteCseq) return refuse(500, 'CSeq Out Of Order');
   if (request.fault) return refuse(request.fault.status, request.fault.reason, request.fault.headers);
   const answer = accepted(request, request.expires);
+  const permission = settings.authorise(resource, previous.watcher, previous.winfo);
+  const ending = endingOf(request, previous, permission, settings.waitingTime, around);
   // A SUBSCRIBE refreshes the remote target (RFC 3261 §12.2.2), the one that ends the dialog too.
-  const target = {
+  const refreshed: Refreshed = {
     contact: kept(previous.contact, request.contact),
     source: sameAs(previous.source, request.source),
     flowRoute: request.flowRoute,
     socket: request.socket,
     remoteCseq: request.cseq,
+    contentType: request.contentType ?? previous.contentType,
+    expires: ending ? previous.expires : endOf(around.now, request.expires),
   };
-  const permission = settings.authorise(resource, previous.watcher, previous.winfo);
-  const ending = endingOf(request, previous, permission, settings.waitingTime, around);
   if (ending) {
-    const last = { ...previous, ...target };
-    return { ...endSubscriptions(resource, [last], ending, settings.waitingTime, around), answer };
+    const { waitingTime } = settings;
+    const { changes, notices } = endSubscriptions(resource, [previous], ending, waitingTime, around, refreshed);
+    return { changes, notices, answer };
   }
   const changes: ResourceChange[] = [];
   const notices: Notice[] = [];
-  const contentType = request.contentType ?? previous.contentType;
-  const changed = { ...target, contentType, expires: endOf(around.now, request.expires) };
-  const entry = restate(resource, previous, permission, changed, changes, notices, around);
-  if (entry) tellWatcherinfo(resource, 'partial', [entry], changes, notices);
+  const entry = restate(resource, previous, permission, refreshed, changes, notices, around);
+  if (entry) tellWatcherinfo(resource, 'partial', () => [entry], changes, notices);
   return { changes, notices, answer };
 }
 
@@ -142,7 +143,7 @@ export function restate(
   resource: Resource,
   previous: Subscription,
   permission: Permission,
-  changed: Partial<Subscription>,
+  refreshed: Refreshed,
   changes: ResourceChange[],
   notices: Notice[],
   around: Surroundings,
@@ -150,7 +151,7 @@ export function restate(
   const { status, view } = permission;
   if (status === 'rejected' || (status === 'pending' && previous.status === 'active')) {
     const reason = previous.status === 'active' ? permission.ends : 'rejected';
-    const last = withOwnEvent(resource, previous, changed);
+    const last = withOwnEvent(resource, previous, refreshed);
     changes.push({ kind: 'unsubscribe', subscription: last });
     notices.push({ to: 'dialog', subscription: last, ends: reason });
     if (previous.winfo) return undefined;
@@ -160,7 +161,7 @@ export function restate(
   }
   const isNews = status !== previous.status;
   const reason = isNews ? 'approved' : previous.reason;
-  const subscription = withOwnEvent(resource, previous, { ...changed, status, view, reason });
+  const subscription = withOwnEvent(resource, previous, refreshed, { status, view, reason });
   changes.push({ kind: 'subscribe', subscription, replaces: previous });
   notices.push({ to: 'dialog', subscription });
   if (!isNews || previous.winfo) return undefined;

@@ -39,17 +39,17 @@ export function allWatchers(resource: Resource, now: number): WatcherEntry[] {
   return entries;
 }
 
-/** Tells the watcherinfo subscribers, if there are any, of what changed (RFC 3857 §4.7.2). */
+/** Tells the watcherinfo subscribers of what changed (RFC 3857 §4.7.2), if there are any, as mostly there are not. */
 export function tellWatcherinfo(
   resource: Resource,
   state: 'partial' | 'full',
-  watchers: readonly WatcherEntry[],
+  watchers: () => readonly WatcherEntry[],
   changes: ResourceChange[],
   notices: Notice[],
 ): void {
   if (resource.winfoSubscriptions === 0) return;
   changes.push({ kind: 'fan-out', winfo: true });
-  notices.push({ to: 'watcherinfo', state, watchers });
+  notices.push({ to: 'watcherinfo', state, watchers: watchers() });
 }
 
 function common(subscription: Subscription, now: number) {

@@ -51,7 +51,7 @@ export function fetched(
     kind: 'authorise',
     watcher: { watcher, status: 'waiting', reason: '', insertedTime, expires, watcherId, displayName },
   });
-  tellWatcherinfo(resource, 'partial', [waitsFrom(subscription, around)], changes, notices);
+  tellWatcherinfo(resource, 'partial', () => [waitsFrom(subscription, around)], changes, notices);
 }
 
 function waitsFrom(subscription: Subscription, around: Surroundings): WatcherEntry {
@@ -104,5 +104,5 @@ export function ended(
       entries.push(endedEntry(subscription, event, around.now));
     }
   }
-  tellWatcherinfo(resource, 'full', entries, changes, notices);
+  tellWatcherinfo(resource, 'full', () => entries, changes, notices);
 }
