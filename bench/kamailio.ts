@@ -4,10 +4,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Mariadb, mariadbMissing } from '../test/support/mariadb';
+import { type Mariadb, mariadbMissing } from '../test/support/mariadb';
 import { freePort } from '../test/support/ports';
 import { root } from '../test/support/tree';
 import { bound } from './bound';
+import { startMariadb } from './mariadb';
 import { ended, type Kind, type Target } from './target';
 
 const program = process.env.KAMAILIO ?? 'kamailio';
@@ -34,13 +35,6 @@ const modes: Readonly<Record<string, Mode>> = {
   // Answers after the write, NOTIFYs at once (notifier_processes 0): the durable one.
   'kamailio-dbonly': { subscriptions: 3, publications: 0, children: 16, database: true },
 };
-
-const database = [
-  '--innodb-buffer-pool-size=1G',
-  '--innodb-log-file-size=512M',
-  '--max-connections=300',
-  '--skip-log-bin',
-];
 
 /** The modes that can run on this machine, and why the others cannot. */
 export function kamailios(): { kinds: Kind[]; missing: string[] } {
@@ -91,8 +85,7 @@ async function start(name: string, mode: Mode): Promise<Target> {
 }
 
 async function startDatabase(): Promise<Mariadb> {
-  const mariadb = await Mariadb.start(database);
-  await mariadb.sql(`CREATE DATABASE bench; GRANT ALL ON bench.* TO bench@localhost IDENTIFIED BY 'bench'`);
+  const mariadb = await startMariadb();
   for (const name of ['standard', 'presence']) {
     await mariadb.sql(readFileSync(join(tables, `${name}-create.sql`), 'utf8'), 'bench');
   }

@@ -34,6 +34,8 @@ export interface Phase {
   cpu_server_s?: number;
   cpu_server_us_op?: number;
   cpu_db_us_op?: number;
+  /** of the load generator */
+  cpu_load_us_op?: number;
   cpu_server_us_msg?: number;
   /** proportional set size before and after */
   mem_server_kb?: [number, number];
@@ -81,7 +83,8 @@ export interface Run {
 /** @param args a workload and options, see `presload` without arguments */
 export function startPresload({ name, port, processes }: Loaded, args: readonly string[]): Run {
   const [workload = '', ...options] = args;
-  const counted = Object.entries(processes).flatMap(([role, pid]) => ['--cpu', `${role}=${pid}`]);
+  const all = { ...processes, load: 'self' };
+  const counted = Object.entries(all).flatMap(([role, pid]) => ['--cpu', `${role}=${pid}`]);
   const child = spawn(presloadProgram(), [workload, '--port', String(port), '--label', name, ...counted, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

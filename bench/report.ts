@@ -14,6 +14,10 @@ export interface Figures {
   cpu: number;
   /** µs of CPU for a message (an answered request or a NOTIFY), database included */
   cpuMessage: number;
+  /** µs of CPU for an operation: the server alone, its database alone, the load generator */
+  server: number;
+  database: number;
+  load: number;
 }
 
 export interface Goal {
@@ -23,10 +27,11 @@ export interface Goal {
   cpu: number;
 }
 
-export const goals: Readonly<Record<string, Goal>> = {
-  'kamailio-memory': { rate: 1.5, cpu: 0.67 },
-  'kamailio-dbonly': { rate: 10, cpu: 0.1 },
-};
+/** By peer; undefined for one that is only looked at. */
+export type Goals = Readonly<Record<string, Goal | undefined>>;
+
+/** By row of the table, then by target. */
+export type Rows = ReadonlyMap<string, ReadonlyMap<string, Figures>>;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -42,11 +47,14 @@ export function figures(phases: readonly Phase[]): Figures {
     rate: median(phases.map(({ ops_s }) => ops_s)),
     cpu: median(phases.map(cpu)),
     cpuMessage: median(phases.map((phase) => (cpu(phase) * phase.ok) / (phase.ok + phase.notifies))),
+    server: median(phases.map((phase) => phase.cpu_server_us_op ?? Number.NaN)),
+    database: median(phases.map((phase) => phase.cpu_db_us_op ?? 0)),
+    load: median(phases.map((phase) => phase.cpu_load_us_op ?? Number.NaN)),
   };
 }
 
 /** Markdown. @param rows figures by row, then by target */
-export function comparison(rows: ReadonlyMap<string, ReadonlyMap<string, Figures>>, peers: readonly string[]): string {
+export function comparison(rows: Rows, peers: readonly string[], goals: Goals): string {
   const heads = peers.map((peer) => {
     const goal = goals[peer];
     const wanted = goal ? ` (goal ≥ ${goal.rate} ×, ≤ ${goal.cpu} ×)` : '';
@@ -58,6 +66,28 @@ export function comparison(rows: ReadonlyMap<string, ReadonlyMap<string, Figures
     const ours = targets.get('ours');
     const cells = peers.map((peer) => beside(ours, targets.get(peer), goals[peer]));
     lines.push(`| ${row} | ${shown(ours)} | ${cells.join(' | ')} |`);
+  }
+  return lines.join('\n');
+}
+
+/**
+ * Markdown: where the CPU of an operation goes, and how many operations a second two cores would serve with the load generator on another
+ * machine. Rollcall decides in one thread, so it serves no more than one core lets its process.
+ */
+export function shares(rows: Rows, targets: readonly string[]): string {
+  const heads = targets.map(
+    (name) => `${name}: server + database + generator, µs | 2 cores without the generator, per s`,
+  );
+  const lines = [`| workload | ${heads.join(' | ')} |`, `| --- |${' --- |'.repeat(2 * targets.length)}`];
+  for (const [row, figures] of rows) {
+    const cells = targets.map((name) => {
+      const of = figures.get(name);
+      if (of === undefined) return ' | ';
+      const { server, database, load } = of;
+      const served = Math.min(2e6 / (server + database), name === 'ours' ? 1e6 / server : Number.POSITIVE_INFINITY);
+      return `${round(server)} + ${round(database)} + ${round(load)} | ${Math.round(served).toLocaleString('en')}`;
+    });
+    lines.push(`| ${row} | ${cells.join(' | ')} |`);
   }
   return lines.join('\n');
 }

@@ -1,18 +1,20 @@
-// Owns `npm run bench -- WORKLOAD [presload options]`: our server on a fresh SQLite file under one workload.
+// Owns `npm run bench -- [mysql] WORKLOAD [presload options]`: our server on a fresh SQLite file or MariaDB under one workload.
 import { alone } from './lock';
 import { faultsOf, type Phase, presload } from './presload';
-import { Ours } from './target';
+import { Ours, startOursOnMysql, type Target } from './target';
 import { workloads } from './workloads';
 
-async function run(name: string | undefined, options: readonly string[]): Promise<void> {
+async function run(start: () => Promise<Target>, name: string | undefined, options: readonly string[]): Promise<void> {
   const workload = workloads[name ?? ''];
   if (workload === undefined) {
-    console.error(`npm run bench -- WORKLOAD [options of presload]\nworkloads: ${Object.keys(workloads).join(' ')}`);
+    console.error(
+      `npm run bench -- [mysql] WORKLOAD [options of presload]\nworkloads: ${Object.keys(workloads).join(' ')}`,
+    );
     process.exitCode = 2;
     return;
   }
   const phases = await alone(async () => {
-    const server = await Ours.start();
+    const server = await start();
     try {
       return await presload(server, [...workload, ...options]);
     } finally {
@@ -34,6 +36,8 @@ function shown(phase: Phase): Record<string, string | number | undefined> {
     'ops/s': Math.round(phase.ops_s),
     'NOTIFY/s': Math.round(phase.notify_s),
     'CPU µs/op': phase.cpu_server_us_op,
+    ...(phase.cpu_db_us_op === undefined ? {} : { 'of MariaDB': phase.cpu_db_us_op }),
+    'of the load': phase.cpu_load_us_op,
     'CPU µs/message': phase.cpu_server_us_msg,
     'p50 ms': p50,
     'p99 ms': p99,
@@ -44,4 +48,6 @@ function shown(phase: Phase): Record<string, string | number | undefined> {
   };
 }
 
-void run(process.argv[2], process.argv.slice(3));
+const [first, ...others] = process.argv.slice(2);
+if (first === 'mysql') void run(startOursOnMysql, others[0], others.slice(1));
+else void run(() => Ours.start(), first, others);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePort } from '../test/support/ports';
 import { root } from '../test/support/tree';
 import { bound } from './bound';
+import { startMariadb } from './mariadb';
 import type { Loaded } from './presload';
 
 /** A server that a benchmark starts and stops. */
@@ -33,14 +34,19 @@ export class Ours implements Target {
     readonly port: number,
     private readonly config: string,
     private readonly flags: readonly string[],
+    private readonly env: Readonly<Record<string, string>>,
   ) {}
 
   /**
    * ROLLCALL=/other/checkout/bin/rollcall measures another build with the same configuration; NODE_FLAGS are Node's
-   * (`--cpu-prof --cpu-prof-dir=…`).
+   * (`--cpu-prof --cpu-prof-dir=…`). @param env what the configuration names
    */
-  static async start(config = join(root, 'bench', 'rollcall.yaml'), flags: readonly string[] = []): Promise<Ours> {
-    const server = new Ours(await freePort(), config, flags);
+  static async start(
+    config = join(root, 'bench', 'rollcall.yaml'),
+    flags: readonly string[] = [],
+    env = {},
+  ): Promise<Ours> {
+    const server = new Ours(await freePort(), config, flags, env);
     await server.start();
     return server;
   }
@@ -56,7 +62,7 @@ export class Ours implements Target {
     const flags = (process.env.NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
     const child = spawn(process.execPath, [...this.flags, ...flags, program, 'serve', '-f', this.config], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, PORT: String(this.port), BENCH_DB: join(this.folder, 'bench.db') },
+      env: { ...process.env, PORT: String(this.port), BENCH_DB: join(this.folder, 'bench.db'), ...this.env },
     });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
@@ -87,6 +93,23 @@ export class Ours implements Target {
     if (child === undefined) return;
     child.kill(signal);
     await ended(child);
+  }
+}
+
+/** Ours on a MariaDB like the peer's, whose CPU counts too. */
+export async function startOursOnMysql(): Promise<Target> {
+  const mariadb = await startMariadb();
+  try {
+    const env = { BENCH_SOCKET: mariadb.socket };
+    const ours = await Ours.start(join(root, 'bench', 'rollcall-mysql.yaml'), [], env);
+    const stop = async () => {
+      await ours.stop();
+      await mariadb.stop();
+    };
+    return { name: ours.name, port: ours.port, processes: { ...ours.processes, db: mariadb.pid }, stop };
+  } catch (error) {
+    await mariadb.stop();
+    throw error;
   }
 }
 
