@@ -52,11 +52,10 @@ const keyText = 512;
 export function createTableSql(table: Table, flavour: Flavour): string {
   const lines = [
     // Kamailio's INT UNSIGNED would be used up after 2^32 new rows: ten days at 5000 publications a second.
-    ...(table.id === true ? ['`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
+    ...(table.id === true ? ['`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE KEY'] : []),
     ...table.columns.map((column) => columnSql(table, column)),
-    table.id === true
-      ? `UNIQUE KEY ${quote(`${table.name}_idx`)} (${list(table.primaryKey)})`
-      : `PRIMARY KEY (${list(table.primaryKey)})`,
+    // Not the number, as Kamailio has it: rows are found and changed by their names, and the primary key is where InnoDB keeps them.
+    `PRIMARY KEY (${list(table.primaryKey)})`,
     ...indexesOf(table).map(indexSql),
   ];
   return `CREATE TABLE ${quote(table.name)} (${lines.join(', ')}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE ${flavour.collation}`;

@@ -82,8 +82,12 @@ function storedTable(columns: Rows, keys: Rows, version: number | undefined, eng
 export interface TableShape {
   /** The index that names one row. */
   readonly keyIndex: string;
+  /** The rows lie in that index: an upsert finds out at once that its row is there. */
+  readonly clustered: boolean;
   /** Another index is unique as well, so that a row may be refused for other reasons than its key. */
   readonly strict: boolean;
+  /** Columns that want a value from whoever inserts a row. */
+  readonly required: ReadonlySet<string>;
   readonly latin1: ReadonlySet<string>;
   readonly folding: ReadonlySet<string>;
 }
@@ -100,7 +104,9 @@ export function shapeOf(table: Table, stored: StoredTable): TableShape {
     new Set([...stored.facts].filter(([, facts]) => has(facts)).map(([name]) => name));
   return {
     keyIndex,
+    clustered: keyIndex === 'PRIMARY',
     strict: others.length > 0,
+    required: new Set(stored.columns.filter((column) => column.required).map((column) => column.name)),
     latin1: named((facts) => facts.latin1),
     folding: named((facts) => facts.folding),
   };

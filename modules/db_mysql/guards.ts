@@ -1,8 +1,8 @@
 // Owns the decision which guards hold: pure, from the versions that are stored, with every change seeing those before it.
 import { type Change, type Guard, keyOf, positionOf, type Table } from '../../core/api';
 import type { TableShape } from './facts';
-import { keyAfter, rowName } from './rows';
-import type { RowOp } from './waves';
+import { keyAfter, type RowStatements, rowName } from './rows';
+import { type Batch, type RowOp, Waves } from './waves';
 
 /** Names the row that a guard watches. */
 export function guardName({ table, row }: Guard): string {
@@ -15,38 +15,30 @@ function versionOf({ table, row, versionColumn }: Guard): number {
 }
 
 /**
- * Whether a group may be written without reading first: no two of its guards watch one row, each version is one more than before, and
- * nobody else in the group writes a guarded row.
+ * The group as if every guard held: all guards, then all writes. Undefined when it has to be read first: two guards watch one row, a version
+ * is not one more than before, somebody else in the group writes a guarded row, or a guarded row may be refused for other reasons.
  */
-export function canHope(changes: readonly Change[], shapeOf: (table: Table) => TableShape): boolean {
-  const owners = new Map<string, Change>();
-  const tables = new Set<Table>();
+export function hopefulBatch(
+  changes: readonly Change[],
+  statementsOf: (table: Table) => RowStatements,
+): Batch | undefined {
+  const waves = new Waves(statementsOf, true);
   for (const change of changes) {
     const { guard } = change;
     if (guard === undefined) continue;
-    const name = guardName(guard);
-    if (owners.has(name) || shapeOf(guard.table).strict) return false;
-    if (guard.expected !== 0 && versionOf(guard) !== guard.expected + 1) return false;
-    owners.set(name, change);
-    tables.add(guard.table);
+    const { table, row, versionColumn, expected, changed } = guard;
+    if (statementsOf(table).shape.strict) return undefined;
+    if (expected !== 0 && versionOf(guard) !== expected + 1) return undefined;
+    const claimed =
+      expected === 0
+        ? waves.claim({ op: 'create', table, row }, change)
+        : waves.claim({ op: 'swap', table, row, versionColumn, changed }, change);
+    if (!claimed) return undefined;
   }
   for (const change of changes) {
-    for (const write of change.writes) {
-      if (!tables.has(write.table)) continue;
-      if (namesOf(write).some((name) => (owners.get(name) ?? change) !== change)) return false;
-    }
+    for (const write of change.writes) if (!waves.add(write, change)) return undefined;
   }
-  return true;
-}
-
-/** All guards, then all writes. Only for a group that `canHope`. */
-export function hopefulOps(changes: readonly Change[]): RowOp[] {
-  const guards = changes.flatMap(({ guard }): RowOp[] => {
-    if (guard === undefined) return [];
-    const { table, row, versionColumn, expected } = guard;
-    return [expected === 0 ? { op: 'create', table, row } : { op: 'swap', table, row, versionColumn }];
-  });
-  return [...guards, ...changes.flatMap(({ writes }) => writes)];
+  return waves.batch();
 }
 
 export type Verdict = 'holds' | 'stale';

@@ -10,10 +10,16 @@ export function literal(value: Value, latin1 = false): string {
   if (value === null) return 'NULL';
   if (typeof value === 'number') return String(value);
   if (typeof value !== 'string') return `_binary${quoted(bytesOf(value))}`;
-  if (latin1 && isLatin1(value)) return `_latin1${quoted(value)}`;
-  if (isAscii(value)) return quoted(value);
+  if (!odd.test(value)) return latin1 ? `_latin1'${value}'` : `'${value}'`;
+  if (latin1 && !beyondLatin1.test(value)) return `_latin1${quoted(value)}`;
+  if (!beyondAscii.test(value)) return quoted(value);
   return `_utf8mb4${quoted(Buffer.from(value, 'utf8').toString('latin1'))}`;
 }
+
+/** What does not stand between quotes as it is: nearly no text has it, so one look is enough. */
+const odd = /['\\\0\x80-\uffff]/;
+const beyondAscii = /[\x80-\uffff]/;
+const beyondLatin1 = /[\u0100-\uffff]/;
 
 function bytesOf(blob: Uint8Array): string {
   return Buffer.from(blob.buffer, blob.byteOffset, blob.length).toString('latin1');
@@ -24,14 +30,4 @@ const escapes: Readonly<Record<string, string>> = { "'": "\\'", '\\': '\\\\', '\
 
 function quoted(text: string): string {
   return special.test(text) ? `'${text.replace(/['\\\0]/g, (char) => escapes[char] ?? char)}'` : `'${text}'`;
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
-}
-
-function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
-  return true;
 }

@@ -19,9 +19,19 @@ import { literal } from './literal';
 const softLimit = 1 << 20;
 /** Rows of one statement. */
 const maxRows = 500;
+/** Rows of one IN: MariaDB makes a join of one that holds a thousand values. */
+const maxTuples = 150;
 
 /** A row, or a key. */
 export type Cells = readonly Value[];
+
+/** An INSERT around its rows. */
+interface Form {
+  readonly head: string;
+  readonly tail: string;
+  /** Of the columns that a row names. */
+  readonly positions: readonly number[];
+}
 
 /** The statements for one table as it is stored. */
 export class RowStatements {
@@ -30,7 +40,7 @@ export class RowStatements {
   readonly flavour: Flavour;
   /** Per column, whether it is latin1. */
   readonly #latin1: readonly boolean[];
-  readonly #insert: string;
+  readonly #all: readonly number[];
   readonly #replace: string;
 
   constructor(table: Table, shape: TableShape, flavour: Flavour) {
@@ -39,49 +49,76 @@ export class RowStatements {
     this.flavour = flavour;
     const { names } = layoutOf(table);
     this.#latin1 = names.map((name) => shape.latin1.has(name));
-    this.#insert = `INSERT INTO ${quote(table.name)} (${list(names)}) VALUES `;
-    this.#replace = ` ${mysqlDialect.orReplace(table)}`;
+    this.#all = names.map((_, position) => position);
+    this.#replace = mysqlDialect.orReplace(table);
   }
 
   /** Inserts rows or replaces those with the same key. Right only where no other index is unique: an upsert would replace by that as well. */
   put(rows: readonly Cells[]): string[] {
-    return chunks(this.#rows(rows)).map((chunk) => this.#insert + chunk.join(',') + this.#replace);
+    return this.#inserted(rows, this.#form(this.#all, this.#replace));
   }
 
   /** Inserts rows; one that is there already is left alone and does not count. */
   create(rows: readonly Cells[]): string[] {
-    const tail = ` ${mysqlDialect.orIgnore(this.table)}`;
-    return chunks(this.#rows(rows)).map((chunk) => this.#insert + chunk.join(',') + tail);
+    return this.#inserted(rows, this.#form(this.#all, mysqlDialect.orIgnore(this.table)));
   }
 
   /** Inserts rows. @throws by the server when one is there already */
   insert(rows: readonly Cells[]): string[] {
-    return chunks(this.#rows(rows)).map((chunk) => this.#insert + chunk.join(','));
+    return this.#inserted(rows, this.#form(this.#all, ''));
   }
 
   /**
    * Replaces rows whose stored version is the one before theirs. Such a row counts 2, one of another version 0, and one that was not there 1
    * (it is there then: the transaction has to be undone).
+   * @param changed the columns in which the rows may differ from what is stored, beside key and version; all when not given
    */
-  swap(rows: readonly Cells[], versionColumn: string): string[] {
+  swap(rows: readonly Cells[], versionColumn: string, changed?: ReadonlySet<string>): string[] {
     const version = quote(versionColumn);
     const holds = `${version} = VALUES(${version}) - 1`;
-    const { names } = layoutOf(this.table);
-    const others = plainColumns(this.table).map((position) => names[position] ?? '');
+    const { names, key } = layoutOf(this.table);
+    const others = plainColumns(this.table)
+      .map((position) => names[position] ?? '')
+      .filter((name) => name !== versionColumn && (changed === undefined || changed.has(name)));
     // The version last: an assignment sees those before it.
-    const set = [...others.filter((name) => name !== versionColumn), versionColumn].map((name) => {
-      return `${quote(name)} = IF(${holds}, VALUES(${quote(name)}), ${quote(name)})`;
+    const stored = [...others, versionColumn];
+    const set = stored.map((name) => `${quote(name)} = IF(${holds}, VALUES(${quote(name)}), ${quote(name)})`);
+    const positions = this.#all.filter((position) => {
+      const name = names[position] ?? '';
+      return key.includes(position) || stored.includes(name) || this.shape.required.has(name);
     });
-    const tail = ` ON DUPLICATE KEY UPDATE ${set.join(', ')}`;
-    return chunks(this.#rows(rows)).map((chunk) => this.#insert + chunk.join(',') + tail);
+    return this.#inserted(rows, this.#form(positions, `ON DUPLICATE KEY UPDATE ${set.join(', ')}`));
   }
 
   delete(keys: readonly Cells[]): string[] {
-    const positions = layoutOf(this.table).key;
-    return chunks(keys.map((key) => key.map((value, i) => this.#at(value, positions[i] ?? 0)))).map((chunk) => {
+    const rows = keys.map((key) => this.#keyValues(key));
+    return chunks(rows, maxRows).map((chunk) => {
       if (chunk.length === 1) return fill(deleteSql(mysqlDialect, this.table), chunk[0] ?? []);
       const name = quote(this.table.name);
       return `DELETE ${name} FROM ${derived(chunk, this.flavour)} ${this.#joined()}`;
+    });
+  }
+
+  /**
+   * Updates of one shape, in the hope that each finds its row and changes it: it counts 2 then. One that was not there counts 1 (it is there then:
+   * the transaction has to be undone). Undefined: such updates are no upsert, or it would not be cheap.
+   */
+  touch(updates: readonly Update[]): string[] | undefined {
+    const [first] = updates;
+    if (first === undefined || !this.shape.clustered || this.shape.strict) return undefined;
+    const { primaryKey, columns } = this.table;
+    const set = Object.keys(first.set);
+    if (primaryKey.some((name) => name in first.set)) return undefined;
+    for (const _ in first.where) return undefined;
+    const fillers = columns.filter(({ name }) => {
+      return this.shape.required.has(name) && !primaryKey.includes(name) && !set.includes(name);
+    });
+    const names = list([...primaryKey, ...set, ...fillers.map(({ name }) => name)]);
+    const end = fillers.map(({ type }) => (type === 'integer' ? ',0' : ",''")).join('');
+    const taken = set.map((name) => `${quote(name)} = VALUES(${quote(name)})`);
+    const rows = updates.map((update) => `(${this.#updateValues(update).join(',')}${end})`);
+    return chunks(rows, maxRows).map((chunk) => {
+      return `INSERT INTO ${quote(this.table.name)} (${names}) VALUES ${chunk.join(',')} ON DUPLICATE KEY UPDATE ${taken.join(', ')}`;
     });
   }
 
@@ -89,8 +126,10 @@ export class RowStatements {
   update(updates: readonly Update[]): string[] {
     const [first] = updates;
     if (first === undefined) return [];
+    const moves = this.table.primaryKey.some((name) => name in first.set);
+    if (updates.length > 1 && !moves && isUniform(updates)) return this.#updateAlike(first, updates);
     const rows = updates.map((update) => this.#updateValues(update));
-    return chunks(rows).map((chunk) => {
+    return chunks(rows, maxRows).map((chunk) => {
       if (chunk.length === 1) return fill(updateSql(mysqlDialect, first), this.#inOrder(first, chunk[0] ?? []));
       const keys = this.table.primaryKey.length;
       const columns = Object.keys(first.set);
@@ -105,12 +144,30 @@ export class RowStatements {
     });
   }
 
+  /** Updates that set the same values: without a join the server changes each row where it finds it. */
+  #updateAlike(first: Update, updates: readonly Update[]): string[] {
+    const set = Object.entries(first.set).map(([name, value]) => `${quote(name)} = ${this.literal(name, value)}`);
+    const conditions = Object.entries(first.where ?? {});
+    const compared = conditions.filter(([, value]) => value !== null).map(([name]) => name);
+    const nulls = conditions.filter(([, value]) => value === null).map(([name]) => ` AND ${quote(name)} IS NULL`);
+    const head = `UPDATE ${quote(this.table.name)} FORCE INDEX (${quote(this.shape.keyIndex)}) SET ${set.join(', ')}`;
+    const named = list([...this.table.primaryKey, ...compared]);
+    const rows = updates.map(({ key, where }) => {
+      const values = this.#keyValues(key);
+      for (const name of compared) values.push(this.literal(name, where?.[name] ?? null));
+      return `(${values.join(',')})`;
+    });
+    return chunks(rows, maxTuples).map((chunk) => {
+      return `${head} WHERE (${named}) IN (${chunk.join(',')})${nulls.join('')}`;
+    });
+  }
+
   /** Reads and locks the versions of rows: key columns, then the version. Rows that are not there are not in the answer. */
   lock(keys: readonly Cells[], versionColumn: string): string[] {
-    const positions = layoutOf(this.table).key;
     const name = quote(this.table.name);
     const columns = [...this.table.primaryKey, versionColumn].map((column) => `${name}.${quote(column)}`).join(', ');
-    return chunks(keys.map((key) => key.map((value, i) => this.#at(value, positions[i] ?? 0)))).map((chunk) => {
+    const rows = keys.map((key) => this.#keyValues(key));
+    return chunks(rows, maxRows).map((chunk) => {
       return `SELECT ${columns} FROM ${derived(chunk, this.flavour)} ${this.#joined()} FOR UPDATE`;
     });
   }
@@ -119,22 +176,33 @@ export class RowStatements {
     return literal(value, this.shape.latin1.has(column));
   }
 
-  #rows(rows: readonly Cells[]): string[] {
-    return rows.map((row) => {
-      let text = '(';
-      for (let i = 0; i < row.length; i++) text += (i === 0 ? '' : ',') + this.#at(row[i] ?? null, i);
+  #form(positions: readonly number[], tail: string): Form {
+    const { names } = layoutOf(this.table);
+    const columns = list(positions.map((position) => names[position] ?? ''));
+    return { head: `INSERT INTO ${quote(this.table.name)} (${columns}) VALUES `, tail: ` ${tail}`, positions };
+  }
+
+  #inserted(rows: readonly Cells[], { head, tail, positions }: Form): string[] {
+    const texts = rows.map((row) => {
+      let text = '';
+      for (const position of positions) text += (text === '' ? '(' : ',') + this.#at(row[position] ?? null, position);
       return `${text})`;
     });
+    return chunks(texts, maxRows).map((chunk) => head + chunk.join(',') + tail);
   }
 
   #at(value: Value, position: number): string {
     return literal(value, this.#latin1[position] === true);
   }
 
+  #keyValues(key: Cells): string[] {
+    const positions = layoutOf(this.table).key;
+    return key.map((value, i) => this.#at(value, positions[i] ?? 0));
+  }
+
   /** The key, the values of `set`, the values of `where` that are not null. */
   #updateValues({ key, set, where }: Update): string[] {
-    const positions = layoutOf(this.table).key;
-    const values = key.map((value, i) => this.#at(value, positions[i] ?? 0));
+    const values = this.#keyValues(key);
     for (const name in set) values.push(this.literal(name, set[name] ?? null));
     for (const name in where) {
       const value = where[name] ?? null;
@@ -176,13 +244,22 @@ export function keyAfter({ table, key, set }: Update): Row {
   return table.primaryKey.map((name, i) => (name in set ? (set[name] ?? null) : (key[i] ?? null)));
 }
 
-function chunks<T extends string | readonly string[]>(rows: readonly T[]): T[][] {
+/** Whether all set the same values. */
+export function isUniform(updates: readonly Update[]): boolean {
+  const [first] = updates;
+  return updates.every(({ set }) => {
+    for (const name in set) if (set[name] !== first?.set[name]) return false;
+    return true;
+  });
+}
+
+function chunks<T extends string | readonly string[]>(rows: readonly T[], most: number): T[][] {
   const all: T[][] = [];
   let chunk: T[] = [];
   let length = 0;
   for (const row of rows) {
     const size = typeof row === 'string' ? row.length : row.reduce((sum, value) => sum + value.length, 0);
-    if (chunk.length > 0 && (chunk.length >= maxRows || length + size > softLimit)) {
+    if (chunk.length > 0 && (chunk.length >= most || length + size > softLimit)) {
       all.push(chunk);
       chunk = [];
       length = 0;

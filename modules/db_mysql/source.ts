@@ -86,7 +86,8 @@ export class MysqlSource implements SourceDatabase {
     }
     const latin1 = new Set([...stored.facts].filter(([, facts]) => facts.latin1).map(([name]) => name));
     // Rows are found by their number, so no text is compared, and nothing is written that a key would be needed for.
-    const shape = { keyIndex: 'PRIMARY', strict: false, latin1, folding: new Set<string>() };
+    const none = new Set<string>();
+    const shape = { keyIndex: 'PRIMARY', clustered: false, strict: false, required: none, latin1, folding: none };
     const statements = new RowStatements(table, shape, flavour);
     this.#statements.set(table, statements);
     return statements;

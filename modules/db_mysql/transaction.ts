@@ -2,9 +2,9 @@
 import { type Change, ConstraintViolated, type Guard, keyOf, type Result, type Table } from '../../core/api';
 import type { Answer, Session } from './connections';
 import { faultOf, isUndone, violation } from './faults';
-import { canHope, GuardBook, guardName, hopefulOps } from './guards';
+import { GuardBook, guardName, hopefulBatch } from './guards';
 import { type RowStatements, rowName } from './rows';
-import { type RowOp, Waves } from './waves';
+import { type Batch, type RowOp, Waves } from './waves';
 
 /** The COMMIT was sent, and whether it was done is not known. */
 export class OutcomeUnknown extends Error {}
@@ -34,9 +34,10 @@ export class Transaction {
    * False: a guard did not hold or a change is at fault, and the transaction has to be begun anew.
    */
   async hope(changes: readonly Change[]): Promise<boolean> {
-    if (!canHope(changes, (table) => this.#statementsOf(table).shape)) return false;
+    const batch = hopefulBatch(changes, this.#statementsOf);
+    if (batch === undefined) return false;
     try {
-      await this.#write(hopefulOps(changes), begin);
+      await this.#write(batch, begin);
       return true;
     } catch (error) {
       if (error instanceof Raced || isChangeFault(error)) return false;
@@ -82,8 +83,10 @@ export class Transaction {
       const sure = verdict === 'stale' || book.take(change, (table) => this.#statementsOf(table).shape, ops);
       if (!sure) break;
     }
+    const waves = new Waves(this.#statementsOf);
+    for (const op of ops) waves.add(op);
     try {
-      await this.#write(ops, []);
+      await this.#write(waves.batch(), []);
       return results;
     } catch (error) {
       if (!isChangeFault(error)) throw error;
@@ -130,11 +133,8 @@ export class Transaction {
     }
   }
 
-  /** @throws Raced when a guard's row was not what it was taken for */
-  async #write(ops: readonly RowOp[], first: readonly string[]): Promise<void> {
-    const waves = new Waves(this.#statementsOf);
-    for (const op of ops) waves.add(op);
-    const { statements, checks } = waves.batch();
+  /** @throws Raced when a row was not what it was taken for */
+  async #write({ statements, checks }: Batch, first: readonly string[]): Promise<void> {
     const answers = (await this.#send([...first, ...statements])).slice(first.length);
     for (const { from, count, affected } of checks) {
       let sum = 0;

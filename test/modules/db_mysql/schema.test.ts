@@ -65,9 +65,9 @@ describe('tables in MariaDB', { skip: mariadbMissing }, () => {
       await query(`SELECT INDEX_NAME, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'watchers' GROUP BY INDEX_NAME ORDER BY INDEX_NAME`);
     assert.deepEqual(keys, [
-      ['PRIMARY', 'id'],
+      ['id', 'id'],
+      ['PRIMARY', 'presentity_uri,watcher_username,watcher_domain,event'],
       ['time_status_idx', 'inserted_time,status'],
-      ['watchers_idx', 'presentity_uri,watcher_username,watcher_domain,event'],
     ]);
     const versions = 'SELECT table_name, table_version FROM version ORDER BY id';
     assert.deepEqual(await query(versions), [
