@@ -1,6 +1,6 @@
 // Owns Galera clusters under test: real mariadbd nodes on free loopback ports that replicate to one another.
 import { existsSync } from 'node:fs';
-import { Mariadb, mariadbMissing } from './mariadb';
+import { isMysql, Mariadb, mariadbMissing } from './mariadb';
 import { freePort } from './ports';
 
 const provider = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib64/galera-4/libgalera_smm.so'].find((file) =>
@@ -10,6 +10,7 @@ const provider = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib64/galera-4/libga
 /** Why tests that need a cluster are skipped, or false. */
 export const galeraMissing: string | false =
   mariadbMissing ||
+  (isMysql && 'Galera is part of MariaDB') ||
   (provider === undefined && 'the Galera library is not installed (Debian and Ubuntu have it as the package galera-4)');
 
 /** A node that does not answer is suspected sooner than after the 5 s of a real network. */

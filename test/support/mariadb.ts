@@ -1,4 +1,4 @@
-// Owns MariaDB servers under test: a real mariadbd on a free loopback port with a folder of its own, durable, killable, gone at the end.
+// Owns MariaDB or MySQL servers under test: a real one on a free loopback port with a folder of its own, durable, killable, gone at the end.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,11 +6,16 @@ import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { freePort } from './ports';
 
+/** ROLLCALL_MYSQLD=/path/to/mysqld runs the tests on MySQL, which Debian does not have. */
+const mysqld = process.env.ROLLCALL_MYSQLD;
+const program = mysqld ?? 'mariadbd';
+export const isMysql = mysqld !== undefined;
+
 /** Why tests that need a server are skipped, or false. `npm test` installs the package where it can. */
 export const mariadbMissing: string | false =
-  spawnSync('mariadbd', ['--version'], { stdio: 'ignore' }).error === undefined
+  spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
     ? false
-    : 'mariadbd is not installed (Debian and Ubuntu have it as the package mariadb-server)';
+    : `${program} is not installed (Debian and Ubuntu have MariaDB as the package mariadb-server)`;
 
 /** Whom mariadbd and its helpers run as when the tests run as root: the package makes this account. */
 const account = 'mysql';
@@ -45,7 +50,9 @@ export class Mariadb {
     try {
       server.#install();
       await server.start(first);
-      await server.sql(`GRANT ALL ON *.* TO ${user}@'127.0.0.1' IDENTIFIED BY '${password}'`);
+      await server.sql(
+        `CREATE USER ${user}@'127.0.0.1' IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO ${user}@'127.0.0.1'`,
+      );
       return server;
     } catch (error) {
       await server.stop();
@@ -87,10 +94,10 @@ export class Mariadb {
     }
   }
 
-  /** Starts mariadbd on its data folder and waits until it answers. @param more options for this start alone */
+  /** Starts the server on its data folder and waits until it answers. @param more options for this start alone */
   async start(more: readonly string[] = []): Promise<void> {
     const child = spawn(
-      'mariadbd',
+      program,
       [
         ...this.#common(),
         '--bind-address=127.0.0.1',
@@ -103,6 +110,7 @@ export class Mariadb {
         '--sync-binlog=1',
         '--innodb-buffer-pool-size=64M',
         '--performance-schema=OFF',
+        ...(isMysql ? ['--mysqlx=OFF', '--secure-file-priv=NULL'] : []),
         ...this.#settings,
         ...more,
       ],
@@ -115,9 +123,9 @@ export class Mariadb {
     this.#child = child;
     const end = performance.now() + patience;
     for (;;) {
-      if (child.exitCode !== null || performance.now() > end) throw new Error(`mariadbd did not start:\n${log}`);
+      if (child.exitCode !== null || performance.now() > end) throw new Error(`${program} did not start:\n${log}`);
       // A Galera node answers before it is ready, but not from a table.
-      const up = await this.sql('SELECT 1 FROM mysql.global_priv LIMIT 1').then(
+      const up = await this.sql('SELECT 1 FROM mysql.user LIMIT 1').then(
         () => true,
         () => false,
       );
@@ -127,7 +135,7 @@ export class Mariadb {
   }
 
   get pid(): number {
-    if (this.#child?.pid === undefined) throw new Error('mariadbd does not run');
+    if (this.#child?.pid === undefined) throw new Error(`${program} does not run`);
     return this.#child.pid;
   }
 
@@ -152,12 +160,11 @@ export class Mariadb {
     if (isRoot) {
       for (const path of [this.folder, temporary]) chownSync(path, accountNumber('-u'), accountNumber('-g'));
     }
-    const made = spawnSync(
-      'mariadb-install-db',
-      [...this.#common(), '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
-      { encoding: 'utf8' },
-    );
-    if (made.status !== 0) throw new Error(`mariadb-install-db failed:\n${made.stdout}${made.stderr}`);
+    const [install, options] = isMysql
+      ? [program, ['--initialize-insecure']]
+      : ['mariadb-install-db', ['--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve']];
+    const made = spawnSync(install, [...this.#common(), ...options], { encoding: 'utf8' });
+    if (made.status !== 0) throw new Error(`${install} failed:\n${made.stdout}${made.stderr}`);
   }
 
   #common(): string[] {
@@ -167,7 +174,7 @@ export class Mariadb {
       // A server that starts removes the temporary tables it finds, those of other servers too.
       `--tmpdir=${join(this.folder, 'tmp')}`,
       // Small: the folder is made for each test file.
-      '--innodb-log-file-size=16M',
+      isMysql ? '--innodb-redo-log-capacity=32M' : '--innodb-log-file-size=16M',
     ];
     return isRoot ? [...options, `--user=${account}`] : options;
   }

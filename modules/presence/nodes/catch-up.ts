@@ -68,7 +68,11 @@ export class CatchUp {
 
   /** Finds out what became of commits that were lost on the way. To be called each second. */
   settleDoubts(): void {
-    for (const { key } of this.options.duties.state.doubtful.values()) void this.visit(key);
+    for (const doubt of this.options.duties.state.doubtful.values()) {
+      void this.visit(doubt.key).then((isRead) => {
+        if (isRead) doubt.looks++;
+      });
+    }
   }
 
   /** Reads a resource anew. Resolves to whether that was possible. */

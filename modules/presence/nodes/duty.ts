@@ -23,11 +23,20 @@ interface Accounted {
   readonly winfoFanouts: number;
 }
 
+/** A commit of which nobody knows whether it was stored. */
+interface Doubt {
+  readonly key: ResourceKey;
+  /** The resource's before it. */
+  readonly version: number;
+  /** How often the resource was read since, a second apart. */
+  looks: number;
+}
+
 /** For the next life of the module. */
 export interface DutyState {
   readonly accounted: Map<string, Accounted>;
-  /** Resources with a commit of which nobody knows whether it was stored, and the version before it. */
-  readonly doubtful: Map<string, { readonly key: ResourceKey; readonly version: number }>;
+  /** By the id of the resource. */
+  readonly doubtful: Map<string, Doubt>;
 }
 
 export class Duties {
@@ -84,7 +93,9 @@ export class Duties {
   /** What is in memory is what is stored, and all of it is being told, if it is this node that tells. */
   account(resource: Resource, duty: Duty): void {
     const { id } = resource.key;
-    this.state.doubtful.delete(id);
+    const doubt = this.state.doubtful.get(id);
+    // MySQL ends a connection that is killed before it ends its COMMIT: who looks at once may look too early.
+    if (doubt && (doubt.version !== resource.version || doubt.looks > 0)) this.state.doubtful.delete(id);
     if (!this.members) return;
     if (duty === 'theirs') this.state.accounted.delete(id);
     else if (resource.owed !== owed.nothing) {
@@ -95,7 +106,7 @@ export class Duties {
 
   /** A commit over `version` may have been stored or not. */
   doubt(key: ResourceKey, version: number): void {
-    if (!this.state.doubtful.has(key.id)) this.state.doubtful.set(key.id, { key, version });
+    if (!this.state.doubtful.has(key.id)) this.state.doubtful.set(key.id, { key, version, looks: 0 });
   }
 
   /** A resource has left memory. */

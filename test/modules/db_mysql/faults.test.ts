@@ -6,7 +6,7 @@ import { RollcallError } from '../../../core/base/errors';
 import { DatabaseUnavailable } from '../../../core/db/database';
 import type { MysqlDatabase } from '../../../modules/db_mysql/database';
 import { guarded, items, put, tagsOf, versions } from '../../core/db/sample';
-import { Mariadb, mariadbMissing, password } from '../../support/mariadb';
+import { isMysql, Mariadb, mariadbMissing, password } from '../../support/mariadb';
 import { Cutter } from './cutter';
 import { mariadbForThisFile, openTestDatabase, recordingLogger } from './help';
 
@@ -69,24 +69,29 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
     const stored = new Map<string, number>();
     const writer = async (name: string) => {
       let version = 0;
+      let inDoubt = false;
+      const look = async (): Promise<number> => {
+        const rows = await db.select([{ table: versions, where: { name } }]).catch(() => undefined);
+        return rows === undefined ? look() : Number(rows[0]?.[0]?.[1] ?? 0);
+      };
       for (let i = 0; i < 60; i++) {
         try {
           const outcome = await db.commit(guarded(name, version, `t${version + 1}`));
-          assert.equal(outcome, 'committed');
-          stored.set(name, ++version);
+          // MySQL may finish the COMMIT of a killed connection after others have looked.
+          assert.ok(outcome === 'committed' || inDoubt, outcome);
+          version = outcome === 'committed' ? version + 1 : await look();
+          inDoubt = false;
+          stored.set(name, version);
         } catch (error) {
           assert.ok(error instanceof DatabaseUnavailable, String(error));
           // As the contract says: look before trying again.
-          const look = async (): Promise<number> => {
-            const rows = await db.select([{ table: versions, where: { name } }]).catch(() => undefined);
-            return rows === undefined ? look() : Number(rows[0]?.[0]?.[1] ?? 0);
-          };
           const found = await look();
           assert.ok(found === version || found === version + 1, `${name}: ${version}, found ${found}`);
+          inDoubt = found === version;
           version = found;
         }
       }
-      stored.set(name, version);
+      stored.set(name, inDoubt ? await look() : version);
     };
     const names = ['alice', 'bob', 'carol'];
     await Promise.all(names.map(writer));
@@ -105,6 +110,8 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
     assert.equal(await through.commit(guarded('alice', 0, 'before')), 'committed');
     cutter.cutAnswerTo('COMMIT');
     await unavailable(through.commit(guarded('alice', 1, 'unknown')), /while a commit was under way/);
+    // MySQL may still be at it.
+    while ((await tagsOf(db, 'alice')).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(await tagsOf(db, 'alice'), ['before', 'unknown']);
     assert.equal(await through.commit(guarded('alice', 1, 'again')), 'stale');
     assert.equal(await through.commit(guarded('alice', 2, 'after')), 'committed');
@@ -140,7 +147,7 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
 
   it('a server that turns read-only refuses changes, not reads, and takes them again by itself', async () => {
     // The user must not be one that may write all the same.
-    await mariadb().sql(`CREATE OR REPLACE USER plain@'127.0.0.1' IDENTIFIED BY 'x';
+    await mariadb().sql(`DROP USER IF EXISTS plain@'127.0.0.1'; CREATE USER plain@'127.0.0.1' IDENTIFIED BY 'x';
       GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON *.* TO plain@'127.0.0.1'`);
     const plain = await openTestDatabase(url.replace(/\/\/.*@/, '//plain:x@'), { log: log.logger });
     await plain.prepare([versions, items]);
@@ -222,12 +229,20 @@ describe('while the server fails', { skip: mariadbMissing }, () => {
 
 describe('a start', { skip: mariadbMissing }, () => {
   const mariadb = mariadbForThisFile();
-  const refusals: readonly (readonly [string, (url: string) => string, RegExp, boolean])[] = [
+  type Refusal = readonly [what: string, change: (url: string) => string, message: RegExp, forEver: boolean];
+  const tlsAtNone: Refusal = [
+    'with TLS at a server that has none',
+    (url) => `${url}?ssl=required`,
+    /TLS did not succeed/,
+    true,
+  ];
+  const refusals: readonly Refusal[] = [
     ['with a wrong password', (url) => url.replace(/:[^:@]*@/, ':wrong@'), /does not let us in/, true],
     ['on a database that is not there', (url) => url.replace(/test\d+$/, 'nowhere'), /no such database/, true],
     ['at a port where nobody listens', (url) => url.replace(/:\d+\//, ':1/'), /nobody answers/, false],
     ['at a socket that is not there', (url) => `${url}?socket=/nowhere/socket`, /nobody answers/, false],
-    ['with TLS at a server that has none', (url) => `${url}?ssl=required`, /TLS did not succeed/, true],
+    // MySQL makes itself a certificate.
+    ...(isMysql ? [] : [tlsAtNone]),
   ];
   for (const [what, change, message, forEver] of refusals) {
     it(`${what} is refused with a hint and without the password`, async () => {
@@ -245,7 +260,9 @@ describe('a start', { skip: mariadbMissing }, () => {
 
   it('over the unix socket works', async () => {
     const url = await mariadb().database(`?socket=${mariadb().socket}`);
-    await mariadb().sql(`GRANT ALL ON *.* TO rollcall@localhost IDENTIFIED BY '${password}'`);
+    await mariadb().sql(
+      `CREATE USER rollcall@localhost IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO rollcall@localhost`,
+    );
     const db = await openTestDatabase(url);
     await db.prepare([versions, items]);
     assert.equal(await db.commit(guarded('alice', 0)), 'committed');
