@@ -1,7 +1,7 @@
 // Owns what a module may use of the core: everything a module imports that is not its own stands here.
 
 export type { Clock } from './base/clock';
-export { seconds } from './base/clock';
+export { idleTime, seconds } from './base/clock';
 export { RollcallError, SipError } from './base/errors';
 export { hashText } from './base/hash';
 export { Heap } from './base/heap';

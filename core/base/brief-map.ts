@@ -79,12 +79,19 @@ export class BriefMap<V> {
 
   /** As `entries`. */
   *values(): Iterable<V> {
-    for (const [, value] of this.entries()) yield value;
+    for (let place = 0; place < this.#keys.length; place++) {
+      if (this.#keys[place] !== undefined) yield this.#values[place] as V;
+    }
   }
 
   /** As `entries`. */
   *keys(): Iterable<string> {
-    for (const [key] of this.entries()) yield key;
+    for (const key of this.#keys) if (key !== undefined) yield key;
+  }
+
+  /** The values of this moment, with holes; each in its place, where it stays as long as it is in the map. No walk: a copy of a table. */
+  snapshot(): readonly (V | undefined)[] {
+    return this.#values.slice();
   }
 
   #find(key: string, hash: number): number {

@@ -15,6 +15,11 @@ export function stopwatch(): number {
   return performance.now();
 }
 
+/** Milliseconds for which the event loop has had nothing to do since the start, with fractions. */
+export function idleTime(): number {
+  return performance.nodeTiming.idleTime;
+}
+
 /** Unix time in whole seconds, as the database stores it. */
 export function seconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);

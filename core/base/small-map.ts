@@ -71,6 +71,11 @@ export class SmallMap<V> {
   values(): Iterable<V> {
     return this.many === undefined ? this.things : this.many.values();
   }
+
+  /** The values of this moment, with holes when there are many. */
+  snapshot(): readonly (V | undefined)[] {
+    return this.many === undefined ? this.things.slice() : this.many.snapshot();
+  }
 }
 
 /** A list of just the right length: `push` would make room for sixteen more, and `[...list, item]` takes ten times as long. */

@@ -1,5 +1,5 @@
 // Owns the module's declaration: what presence needs, what it offers, and how it comes to life.
-import { defineModule, RollcallError, requestTakers, takeovers } from '../../core/api';
+import { defineModule, idleTime, RollcallError, requestTakers, takeovers } from '../../core/api';
 import { eventPackages, ruleFormats, watcherinfoFormats } from './api';
 import { Census } from './census';
 import { controlCommands } from './commands';
@@ -38,6 +38,7 @@ export default defineModule({
       database,
       sip: ctx.sip,
       clock: ctx.clock,
+      idle: idleTime,
       random: ctx.random,
       log: ctx.log,
       events: ctx.collect(eventPackages),

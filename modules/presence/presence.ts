@@ -37,6 +37,7 @@ export interface EngineOptions {
   readonly database: Database;
   readonly sip: SipServices;
   readonly clock: Clock;
+  readonly idle: NotifierOptions['idle'];
   readonly random: Random;
   readonly log: Logger;
   readonly events: ReadonlyMap<string, EventPackage>;
@@ -112,6 +113,7 @@ export class Presence {
     this.notifier = new Notifier({
       sip: options.sip,
       clock,
+      idle: options.idle,
       log,
       events: options.events,
       watcherinfo: options.watcherinfo,

@@ -1,9 +1,11 @@
 // Owns what is known in memory about one dialog's NOTIFYs: the last CSeq, the one in flight, what waits behind it.
-import type { ClientTransaction, Flow, WheelTimer } from '../../../core/api';
+import type { ClientTransaction, Flow, SipServices, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import type { Ending } from '../ending';
 import { cseqCeiling, documentCeiling, type Resource, type Subscription } from '../resource';
 import { frameOf, type NotifyFrame } from './message';
+import { noPlace, type Place } from './places';
+import { flowFor } from './target';
 
 /** Nothing to do; in an outbox; sent and not answered; after a failure waiting for its time. */
 export type ChannelState = 'idle' | 'queued' | 'flying' | 'backing-off';
@@ -32,6 +34,8 @@ export interface Channel {
   failures: number;
   /** The NOTIFY in flight. */
   flight: Flying | undefined;
+  /** The place among the unanswered NOTIFYs of its resource that it holds. */
+  place: Place;
   /** ms since 1970: when a dialog that is backing off is tried again. */
   retryAt: number;
   timer: WheelTimer | undefined;
@@ -77,6 +81,7 @@ export function newChannel(resource: Resource, subscription: Subscription, first
     answer: undefined,
     failures: 0,
     flight: undefined,
+    place: noPlace,
     retryAt: 0,
     timer: undefined,
     prepared: undefined,
@@ -115,6 +120,17 @@ export function prepare(channel: Channel, by: object, of: Subscription, flow: Fl
     channel.prepared = prepared;
   }
   return prepared.frame;
+}
+
+/** The way its next NOTIFY takes: that of the last one while it is open. Rejects when there is none. */
+export function wayOf(channel: Channel, by: object, of: Subscription, sip: SipServices): Flow | Promise<Flow> {
+  const { prepared } = channel;
+  if (prepared?.of === of && prepared.by === by && prepared.flow.open) return prepared.flow;
+  try {
+    return flowFor(of, sip);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** Adds what a watcherinfo subscriber has to be told. */

@@ -19,8 +19,8 @@ export interface Seen {
   whole: Buffer | undefined;
   /** By the name of the view that they are for. */
   views: SmallMap<Content>;
-  /** What each view showed before the last change. */
-  former: SmallMap<Content> | undefined;
+  /** Before the last change. */
+  former: Former;
   /** What each view showed before the resource was read anew, if nothing has been told since. */
   told: SmallMap<Content> | undefined;
   /** What who may see nothing sees: whatever is published, neither its bytes nor the time that it takes may tell. */
@@ -28,6 +28,9 @@ export interface Seen {
   /** Partial views have been made at least once. */
   remembered: boolean;
 }
+
+/** What each view showed before a change; undefined: nobody knows. */
+export type Former = SmallMap<Content> | undefined;
 
 /** Where what is seen of a resource is kept: as long as NOTIFYs are under way, and while there is room. */
 interface Places {
@@ -93,14 +96,19 @@ export class Contents {
     return seen.edition;
   }
 
+  /** What the views showed before the last change, for `isNews`. */
+  formerOf(resource: Resource): Former {
+    return this.seenOf(resource)?.former;
+  }
+
   /**
-   * Whether the last change shows in what this watcher may see. Who may see everything is told of every change; to the
+   * Whether what has changed since `former` shows in what this watcher may see. Who may see everything is told of every change; to the
    * others a NOTIFY with nothing new would tell that something they may not see has changed.
    */
-  isNews(resource: Resource, { view, watcher }: Subscription): boolean {
+  isNews(resource: Resource, { view, watcher }: Subscription, former: Former): boolean {
     if (view === everything) return true;
     const permission = this.permission(resource, watcher);
-    const before = permission.view === view ? this.seenOf(resource)?.former?.get(view) : undefined;
+    const before = permission.view === view ? former?.get(view) : undefined;
     return before === undefined || !before.equals(this.document(resource, permission));
   }
 

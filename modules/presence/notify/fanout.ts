@@ -1,18 +1,32 @@
-// Owns fan-outs: who is to be told is found at once, and taken up in slices, so that a crowd at one resource holds up nobody.
+// Owns fan-outs: who is to be told is looked for in slices, so that a crowd at one resource holds up nobody.
 import type { Notice } from '../changes';
-import { followsState, type Resource, type ResourceKey, type Subscription } from '../resource';
+import { everything, followsState, type Resource, type ResourceKey, type Subscription } from '../resource';
 import { type Channel, tell } from './channel';
-import type { Contents } from './content';
+import type { Contents, Former } from './content';
 import type { Traffic } from './traffic';
 
-/** Dialogs that are taken up before the event loop gets a breath. */
+/** Dialogs that are looked at before the event loop gets a breath. */
 const slice = 128;
 
-interface FanOut {
+/** What a change asks to be told, and to whom. */
+interface News {
   readonly resource: Resource;
   readonly edition: number;
-  readonly told: readonly Subscription[];
+  /** The watcher that is not told. */
+  readonly except: string;
+  /** Told whether it shows in what a watcher sees or not. */
+  readonly anew: boolean;
+  readonly former: Former;
+}
+
+/** News that is told in slices. */
+interface FanOut {
+  news: News;
+  /** All that were subscribed when it began, with holes. */
+  who: readonly (Subscription | undefined)[];
   next: number;
+  /** How many have not been looked at. */
+  left: number;
 }
 
 interface Surroundings {
@@ -25,7 +39,7 @@ interface Surroundings {
 }
 
 export class FanOuts {
-  /** Those with dialogs that have not been taken up, in the order of their commits. */
+  /** Those with dialogs that have not been looked at, in the order of their commits. */
   private waiting: FanOut[] = [];
   private running = false;
 
@@ -38,32 +52,35 @@ export class FanOuts {
     }
     const { contents, traffic } = this.around;
     const edition = contents.compose(resource, true);
-    const told: Subscription[] = [];
-    for (const subscription of resource.subscriptions.values()) {
-      if (subscription.winfo || !followsState(subscription) || subscription.watcher === notice.except) continue;
-      if (notice.anew || contents.isNews(resource, subscription)) told.push(subscription);
+    const former = contents.formerOf(resource);
+    const news = { resource, edition, except: notice.except, anew: notice.anew ?? false, former };
+    if (resource.subscriptions.size <= slice) {
+      for (const subscription of resource.subscriptions.values()) this.tell(news, resource, subscription);
+      return;
     }
-    const fanout: FanOut = { resource, edition, told, next: 0 };
-    if (told.length <= slice) {
-      this.take(fanout, resource, told.length);
+    const who = resource.subscriptions.snapshot();
+    const earlier = this.waiting.find((fanout) => covers(news, fanout.news));
+    if (earlier) {
+      // It goes on where it is, so that whoever is last has a turn however often there is news.
+      Object.assign(earlier, { news, who, next: earlier.next % who.length, left: who.length });
       return;
     }
     traffic.holdLine(resource);
-    this.waiting.push(fanout);
+    this.waiting.push({ news, who, next: 0, left: who.length });
     this.run();
   }
 
   /** Takes up at once what waits: before everything is handed over or put to rest. */
   finish(): void {
     for (const fanout of this.waiting.splice(0)) {
-      this.take(fanout, this.newest(fanout), fanout.told.length);
-      this.around.over(fanout.resource);
+      this.take(fanout, fanout.left);
+      this.around.over(fanout.news.resource);
     }
   }
 
   /** Tells no more of this resource. */
   abandon({ id }: ResourceKey): void {
-    for (const fanout of this.waiting) if (fanout.resource.key.id === id) fanout.next = fanout.told.length;
+    for (const fanout of this.waiting) if (fanout.news.resource.key.id === id) fanout.left = 0;
   }
 
   private run(): void {
@@ -73,30 +90,33 @@ export class FanOuts {
       this.running = false;
       const [fanout] = this.waiting;
       if (!fanout) return;
-      this.take(fanout, this.newest(fanout), slice);
-      if (fanout.next >= fanout.told.length) {
+      this.take(fanout, slice);
+      if (fanout.left === 0) {
         this.waiting.shift();
-        this.around.over(fanout.resource);
+        this.around.over(fanout.news.resource);
       }
       if (this.waiting.length > 0) this.run();
     });
   }
 
-  /** The resource of a fan-out that waits: it may have been read anew since. */
-  private newest({ resource }: FanOut): Resource {
-    return this.around.traffic.at(resource.key)?.resource ?? resource;
+  private take(fanout: FanOut, most: number): void {
+    const { news, who } = fanout;
+    // It may have been read anew since.
+    const resource = this.around.traffic.at(news.resource.key)?.resource ?? news.resource;
+    for (let count = Math.min(most, fanout.left); count > 0; count--, fanout.left--) {
+      const subscription = resource.subscriptions.get(who[fanout.next]?.id ?? '');
+      if (subscription) this.tell(news, resource, subscription);
+      fanout.next = (fanout.next + 1) % who.length;
+    }
   }
 
-  private take(fanout: FanOut, resource: Resource, count: number): void {
-    const { traffic, wake } = this.around;
-    const end = Math.min(fanout.next + count, fanout.told.length);
-    for (; fanout.next < end; fanout.next++) {
-      const subscription = resource.subscriptions.get(fanout.told[fanout.next]?.id ?? '');
-      if (!subscription || !followsState(subscription)) continue;
-      const channel = traffic.channelOf(resource, subscription);
-      // A refresh, or a later change, has shown it this state meanwhile.
-      if (channel.edition < fanout.edition) wake(channel);
-    }
+  private tell({ edition, except, anew, former }: News, resource: Resource, subscription: Subscription): void {
+    const { contents, traffic, wake } = this.around;
+    if (subscription.winfo || !followsState(subscription) || subscription.watcher === except) return;
+    if (!anew && !contents.isNews(resource, subscription, former)) return;
+    const channel = traffic.channelOf(resource, subscription);
+    // A refresh, or a later change, has shown it this state meanwhile.
+    if (channel.edition < edition) wake(channel);
   }
 
   private tellOfWatchers(resource: Resource, { state, watchers }: Extract<Notice, { to: 'watcherinfo' }>): void {
@@ -108,4 +128,10 @@ export class FanOuts {
       this.around.wake(channel);
     }
   }
+}
+
+/** Whether whoever has to be told of the older has to be told of the newer: nobody sees a part only, and both leave out the same. */
+function covers(newer: News, older: News): boolean {
+  const isWhole = ({ anew, former }: News) => !anew && [...(former?.keys() ?? [])].every((view) => view === everything);
+  return newer.resource === older.resource && newer.except === older.except && isWhole(newer) && isWhole(older);
 }

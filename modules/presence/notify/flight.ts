@@ -1,8 +1,9 @@
 // Owns one NOTIFY on its way: how it is written, and whom its outcome is told.
-import type { ClientOutcome, ClientRequest, ClientTransaction, Flow, Outgoing } from '../../../core/api';
+import type { ClientOutcome, ClientRequest, ClientTransaction, Flow, Outgoing, SipServices } from '../../../core/api';
 import type { Subscription } from '../resource';
-import type { Channel, Told } from './channel';
-import { type Content, type NotifyFrame, notify } from './message';
+import { type Channel, prepare, type Told } from './channel';
+import type { Contents } from './content';
+import { type Content, type NotifyFrame, notify, subscriptionState } from './message';
 
 /** What is the notifier's business. */
 export interface Tower {
@@ -33,4 +34,28 @@ export class Flight implements ClientRequest, Told {
   onFinal(outcome: ClientOutcome): void {
     this.tower.landed(this.channel, this, outcome);
   }
+}
+
+interface Surroundings {
+  readonly tower: Tower;
+  /** Stands for the notifier in what it prepares. */
+  readonly by: object;
+  readonly contents: Contents;
+  readonly sip: SipServices;
+  /** ms since 1970. */
+  readonly now: number;
+}
+
+/** Sends a dialog's next NOTIFY, with the state of this moment. */
+export function takeOff(channel: Channel, flow: Flow, { tower, by, contents, sip, now }: Surroundings): void {
+  const { end } = channel;
+  const subscription = end?.subscription ?? channel.subscription;
+  channel.again = false;
+  const cseq = ++channel.cseq;
+  const content = contents.next(channel, subscription, now);
+  const state = subscriptionState(subscription, end?.reason, now);
+  const frame = prepare(channel, by, subscription, flow, sip.userAgent);
+  const flight = new Flight(tower, channel, subscription, end !== undefined, flow, frame, cseq, state, content);
+  flight.transaction = sip.transactions.request(flight);
+  channel.flight = flight;
 }

@@ -2,6 +2,7 @@
 import type { TimerWheel } from '../../../core/api';
 import type { Notice, ResourceChange } from '../changes';
 import { type Channel, tell } from './channel';
+import { noPlace } from './places';
 
 export function cancelTimer(channel: Channel, wheel: TimerWheel): void {
   if (channel.timer) wheel.cancel(channel.timer);
@@ -11,6 +12,7 @@ export function cancelTimer(channel: Channel, wheel: TimerWheel): void {
 /** A NOTIFY in flight stays in flight: its outcome waits for who takes the channel up. */
 export function park(channel: Channel, wheel: TimerWheel): void {
   cancelTimer(channel, wheel);
+  channel.place = noPlace;
   if (channel.flight) {
     const { transaction, subscription, last } = channel.flight;
     transaction?.park();
@@ -25,6 +27,7 @@ export function park(channel: Channel, wheel: TimerWheel): void {
  * stays in flight: its record is gone, so nobody else sends in that dialog.
  */
 export function silence(channel: Channel, wheel: TimerWheel): void {
+  channel.place = noPlace;
   if (channel.flight?.last) return;
   cancelTimer(channel, wheel);
   if (channel.flight && channel.subscription.winfo) tell(channel, true, []);

@@ -10,29 +10,33 @@ import {
   type ResourceKey,
   type Subscription,
 } from '../resource';
-import { type Channel, prepare, type Told, tell } from './channel';
+import { type Channel, type Told, tell, wayOf } from './channel';
 import { Contents } from './content';
 import { FanOuts } from './fanout';
-import { Flight } from './flight';
+import { takeOff } from './flight';
 import { cancelTimer, endedSilently, park, silence } from './halt';
-import { subscriptionState } from './message';
 import type { NotifierOptions } from './options';
 import { Outbox } from './outbox';
 import { judge, retryDelay } from './outcome';
-import { flowFor } from './target';
+import { noPlace, type Place } from './places';
 import { type Lines, Traffic } from './traffic';
 
 export class Notifier {
   readonly traffic: Traffic;
   readonly contents: Contents;
   private readonly fanouts: FanOuts;
-  readonly outbox = new Outbox<string, Channel>((channel) => this.send(channel));
+  readonly outbox: Outbox<string, Channel>;
   /** Stands for this notifier in what it prepares. */
   private readonly self = {};
   private parked = false;
 
   constructor(private readonly options: NotifierOptions) {
     this.traffic = new Traffic(options.lines);
+    this.outbox = new Outbox({
+      wheel: options.sip.wheel,
+      idle: options.idle,
+      send: (channel, place) => this.send(channel, place),
+    });
     const { events, watcherinfo, permission, log } = options;
     this.contents = new Contents(events, watcherinfo, permission, log, this.traffic);
     this.fanouts = new FanOuts({
@@ -85,6 +89,7 @@ export class Notifier {
   park(): Lines {
     this.fanouts.finish();
     this.parked = true;
+    this.outbox.clear();
     for (const channel of this.traffic.working()) park(channel, this.options.sip.wheel);
     return this.traffic.handOver();
   }
@@ -93,6 +98,7 @@ export class Notifier {
   pause(): void {
     this.fanouts.finish();
     this.parked = true;
+    this.outbox.clear();
     for (const channel of this.traffic.working()) silence(channel, this.options.sip.wheel);
   }
 
@@ -121,6 +127,7 @@ export class Notifier {
   /** Stops all sending. What is owed stays noted in the database. */
   close(): void {
     this.fanouts.finish();
+    this.outbox.clear();
     for (const channel of this.traffic.working()) {
       channel.flight?.transaction?.cancel();
       cancelTimer(channel, this.options.sip.wheel);
@@ -157,57 +164,38 @@ export class Notifier {
     this.outbox.add(channel.resource.key.id, channel);
   }
 
-  private send(channel: Channel): void {
-    if (this.parked || channel.state !== 'queued' || !this.options.maySend()) return;
+  private send(channel: Channel, place: Place): void {
     const { resource } = channel;
+    if (this.parked || channel.state !== 'queued' || !this.options.maySend()) {
+      this.outbox.giveBack(resource.key.id, place);
+      return;
+    }
+    channel.place = place;
     const subscription = channel.end?.subscription ?? channel.subscription;
     if (channel.cseq >= cseqCeiling(resource, subscription)) {
       // Every number that stored state provides for has been used: store a higher one first.
+      this.leavePlace(channel);
       this.rest(channel);
       this.options.follow({ kind: 'again', key: resource.key, dialog: channel.id });
       return;
     }
     channel.state = 'flying';
-    const { prepared } = channel;
-    if (prepared?.of === subscription && prepared.by === this.self && prepared.flow.open) {
-      this.launch(channel, prepared.flow);
-      return;
-    }
-    let flow: ReturnType<typeof flowFor>;
-    try {
-      flow = flowFor(subscription, this.options.sip);
-    } catch (error) {
-      this.unreachable(channel, subscription, error);
-      return;
-    }
-    if (flow instanceof Promise) {
-      flow.then(
-        (found) => this.launch(channel, found),
-        (error: unknown) => this.unreachable(channel, subscription, error),
-      );
-    } else {
-      this.launch(channel, flow);
-    }
+    const way = wayOf(channel, this.self, subscription, this.options.sip);
+    const unreachable = (error: unknown) => this.unreachable(channel, subscription, error);
+    if (way instanceof Promise) way.then((flow) => this.launch(channel, flow), unreachable);
+    else this.launch(channel, way);
   }
 
   private launch(channel: Channel, flow: Flow): void {
     // Closed, or handed over, while the way to the watcher was looked for.
     if (this.parked || channel.state !== 'flying') return;
     const { sip, clock, log } = this.options;
-    const last = channel.end !== undefined;
-    const subscription = channel.end?.subscription ?? channel.subscription;
-    channel.again = false;
     try {
-      const cseq = ++channel.cseq;
-      const content = this.contents.next(channel, subscription, clock.now());
-      const state = subscriptionState(subscription, channel.end?.reason, clock.now());
-      const frame = prepare(channel, this.self, subscription, flow, sip.userAgent);
-      const flight = new Flight(this, channel, subscription, last, flow, frame, cseq, state, content);
-      flight.transaction = sip.transactions.request(flight);
-      channel.flight = flight;
+      takeOff(channel, flow, { tower: this, by: this.self, contents: this.contents, sip, now: clock.now() });
     } catch (error) {
       log.error({ err: error, dialog: channel.id }, 'a NOTIFY could not be made');
-      if (last) this.finish(channel);
+      this.leavePlace(channel);
+      if (channel.end) this.finish(channel);
       else this.backOff(channel, retryDelay(channel.failures));
     }
   }
@@ -215,6 +203,7 @@ export class Notifier {
   /** @internal A NOTIFY has its outcome. */
   landed(channel: Channel, { subscription, last }: Told, outcome: ClientOutcome): void {
     channel.flight = undefined;
+    this.leavePlace(channel);
     channel.answer = outcome.failure ?? outcome.response?.status;
     this.options.replied(outcome, channel, subscription);
     if (last) {
@@ -265,6 +254,7 @@ export class Notifier {
 
   private unreachable(channel: Channel, subscription: Subscription, error: unknown): void {
     if (this.parked || channel.state !== 'flying') return;
+    this.leavePlace(channel);
     if (channel.end?.subscription === subscription) this.finish(channel);
     else if (channel.end) this.next(channel);
     else this.gone(channel, subscription, error instanceof Error ? error.message : String(error));
@@ -286,9 +276,17 @@ export class Notifier {
   private finish(channel: Channel): void {
     channel.flight?.transaction?.cancel();
     channel.flight = undefined;
+    this.leavePlace(channel);
     cancelTimer(channel, this.options.sip.wheel);
     this.traffic.remove(channel);
     this.rest(channel);
+  }
+
+  private leavePlace(channel: Channel): void {
+    const { place, resource } = channel;
+    if (place === noPlace) return;
+    channel.place = noPlace;
+    this.outbox.giveBack(resource.key.id, place);
   }
 
   private rest(channel: Channel): void {

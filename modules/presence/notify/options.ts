@@ -10,6 +10,8 @@ import type { Lines } from './traffic';
 export interface NotifierOptions {
   readonly sip: SipServices;
   readonly clock: Clock;
+  /** ms for which the event loop has had nothing to do. */
+  idle(): number;
   readonly log: Logger;
   readonly events: ReadonlyMap<string, EventPackage>;
   readonly watcherinfo: ReadonlyMap<string, WatcherinfoFormat>;

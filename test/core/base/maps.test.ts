@@ -32,6 +32,8 @@ describe('maps for what comes and goes', () => {
           }
           assert.deepEqual([...map.keys()].sort(), [...model.keys()].sort());
           assert.deepEqual([...map.values()].sort(), [...model.values()].sort());
+          const snapshot = map.snapshot().filter((value) => value !== undefined);
+          assert.deepEqual(snapshot.sort(), [...model.values()].sort());
         }),
       );
     });

@@ -125,6 +125,7 @@ export class Engine {
       database: this.database,
       sip: this.sip(),
       clock: this.clock,
+      idle: () => 0,
       random,
       log: this.logger(),
       trail: this.trail,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as breath } from 'node:timers/promises';
+import { leastPlaces } from '../../../../modules/presence/notify/places';
 import { Engine } from '../engine';
 import { key } from '../records';
 import { publishText, subscribeText } from '../requests';
@@ -79,4 +80,90 @@ test('a reload in the middle of a fan-out leaves nobody out', async () => {
   await engine.quiet();
   assert.equal(new Set(told(engine, '<a/>')).size, size);
   assert.equal(engine.presence.notifier.underWay, 0);
+});
+
+/** A crowd none of whose watchers answers, just told of `<a/>`: as many as may have been sent to. Time stands still. */
+async function silentCrowd(): Promise<Engine> {
+  const engine = await crowded();
+  engine.answering = false;
+  await engine.handle(publishText({ body: '<a/>' }));
+  await engine.quiet();
+  // It is known to be a crowd when some have been sent to.
+  assert.ok(engine.sent.length <= 2 * leastPlaces, `${engine.sent.length} NOTIFYs`);
+  return engine;
+}
+
+test('while a crowd does not answer few of its NOTIFYs are under way, and those of others leave', async () => {
+  const engine = await silentCrowd();
+  const before = engine.sent.length;
+  await engine.handle(subscribeText({ to: 'sip:carol@example.com' }));
+  await engine.handle(publishText({ to: 'sip:carol@example.com', body: '<carol/>' }));
+  await engine.quiet();
+  assert.equal(engine.sent.length, before + 1);
+  engine.answering = true;
+  await engine.quiet();
+  await engine.quiet();
+  assert.equal(new Set(told(engine, '<a/>')).size, size);
+  assert.equal(told(engine, '<carol/>').length, 1);
+  assert.equal(engine.presence.notifier.underWay, 0);
+});
+
+test('watchers that do not answer keep the others of their crowd waiting for moments only', async () => {
+  const engine = await silentCrowd();
+  await engine.pass(10);
+  assert.equal(new Set(told(engine, '<a/>')).size, size);
+});
+
+test('who waits for a place is told of the newest state only', async () => {
+  const engine = await silentCrowd();
+  const before = engine.sent.length;
+  await engine.handle(publishText({ body: '<b/>' }));
+  engine.answering = true;
+  for (let n = 0; n < 4; n++) await engine.quiet();
+  assert.equal(new Set(told(engine, '<b/>')).size, size);
+  assert.equal(engine.sent.length, before + size);
+});
+
+test('who ends a subscription while it waits for a place is told of the end only', async () => {
+  const engine = await silentCrowd();
+  const resource = await engine.presence.door.look(key, (each) => each);
+  const sentTo = new Set(told(engine, '<a/>'));
+  const waiting = [...resource.subscriptions.values()].find(({ callId }) => !sentTo.has(callId));
+  const number = Number(waiting?.callId.split('-')[1]);
+  await engine.handle(subscribeOf(number, { toTag: waiting?.toTag, cseq: 2, expires: 0 }));
+  engine.answering = true;
+  for (let n = 0; n < 4; n++) await engine.quiet();
+  const states = engine.sent.filter(({ callId }) => callId === waiting?.callId).map(({ state }) => state);
+  assert.deepEqual(states, ['terminated;reason=timeout']);
+  assert.equal(engine.presence.notifier.underWay, 0);
+});
+
+test('whom a reload finds waiting for a place is told by the next life of the module', async () => {
+  const engine = await silentCrowd();
+  await engine.reload();
+  engine.answering = true;
+  for (let n = 0; n < 4; n++) await engine.quiet();
+  assert.equal(told(engine, '<a/>').length, size, 'each once');
+  assert.equal(engine.presence.notifier.underWay, 0);
+});
+
+test('who waits for a place when the process dies is told after the restart', async () => {
+  const before = await silentCrowd();
+  const sentTo = new Set(told(before, '<a/>'));
+  const after = await before.restart();
+  for (let n = 0; n < 4; n++) await after.quiet();
+  const reached = new Set(told(after, '<a/>'));
+  assert.equal(new Set([...sentTo, ...reached]).size, size);
+  const last = new Map(before.sent.map(({ callId, cseq }) => [callId, cseq]));
+  for (const { callId, cseq } of after.sent) assert.ok(cseq > (last.get(callId) ?? 0), `${callId} at ${cseq}`);
+});
+
+test('news that comes faster than a crowd can be told still reaches everybody, and does not pile up', async () => {
+  const engine = await crowded();
+  for (let n = 0; n < 50; n++) await engine.handle(publishText({ body: `<n${n}/>` }));
+  const before = engine.sent.length;
+  for (let n = 0; n < 4; n++) await engine.quiet();
+  assert.equal(new Set(told(engine, '<n49/>')).size, size);
+  assert.ok(before < 50 * size);
+  assert.ok(engine.sent.length <= before + 2 * size, `${engine.sent.length} NOTIFYs`);
 });

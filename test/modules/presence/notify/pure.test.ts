@@ -1,11 +1,10 @@
-// Holds the parts of the NOTIFY engine that touch nothing: the failure policy, the bytes, what waits for one subscriber, the outbox.
+// Holds the parts of the NOTIFY engine that touch nothing: the failure policy, the bytes, what waits for one subscriber.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseMessage, type SipResponse } from '../../../../core/sip/message';
 import { bytesOf } from '../../../../core/sip/transport/flow';
 import { newChannel, rebind, tell } from '../../../../modules/presence/notify/channel';
 import { contentOf, frameOf, noContent, notify, subscriptionState } from '../../../../modules/presence/notify/message';
-import { Outbox } from '../../../../modules/presence/notify/outbox';
 import { judge } from '../../../../modules/presence/notify/outcome';
 import { resource, start, startSeconds, subscription } from '../records';
 
@@ -138,42 +137,4 @@ test('what waits for a watcherinfo subscriber is the newest of each watcher; a c
   for (let n = 0; n < 10_000; n++) tell(channel, false, [entry(`w${n}`, 'terminated')]);
   assert.equal(channel.untold?.full, true);
   assert.ok((channel.untold?.entries.size ?? 0) <= 256);
-});
-
-async function emptied(outbox: Outbox<string, string>): Promise<number> {
-  let breaths = 0;
-  for (; !outbox.empty; breaths++) await new Promise((resolve) => setImmediate(resolve));
-  return breaths;
-}
-
-test('the outbox gives each owner its turn: one NOTIFY is not held up by a crowd of ten thousand', async () => {
-  const sent: string[] = [];
-  const outbox = new Outbox<string, string>((item) => sent.push(item));
-  for (let n = 0; n < 10_000; n++) outbox.add('crowd', `crowd${n}`);
-  outbox.add('single', 'single');
-  const breaths = await emptied(outbox);
-  assert.equal(sent.length, 10_001);
-  assert.ok(sent.indexOf('single') <= 16, `sent as number ${sent.indexOf('single')}`);
-  assert.ok(breaths >= 10_000 / 64, 'the event loop was let breathe');
-  assert.deepEqual(
-    sent.filter((item) => item !== 'single'),
-    Array.from({ length: 10_000 }, (_, n) => `crowd${n}`),
-  );
-});
-
-test('what is added while a line is handed out goes to its end, however long it gets', async () => {
-  const sent: number[] = [];
-  let next = 2;
-  const outbox = new Outbox<string, number>((item) => {
-    sent.push(item);
-    for (let n = 0; n < 2 && next < 5000; n++) outbox.add('owner', next++);
-  });
-  outbox.add('owner', 0);
-  outbox.add('owner', 1);
-  await new Promise((resolve) => setImmediate(resolve));
-  while (!outbox.empty) await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(
-    sent,
-    Array.from({ length: 5000 }, (_, n) => n),
-  );
 });
