@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RollcallError } from '../../../core/base/errors';
-import type { Table } from '../../../core/db/database';
+import type { Table, Value, Write } from '../../../core/db/database';
 import { isMysql, mariadbMissing } from '../../support/mariadb';
 import { mariadbForThisFile, openTestDatabase, type TestOptions } from './help';
 import { kamailioWatchers, listed, versionTable, watchers } from './kamailio';
@@ -101,6 +101,42 @@ describe('tables in MariaDB', { skip: mariadbMissing }, () => {
     await query("UPDATE version SET table_version = 3 WHERE table_name = 'watchers'");
     await prepare([newer]);
     assert.deepEqual(await query("SELECT table_version FROM version WHERE table_name = 'watchers'"), [[5]]);
+  });
+
+  it('updates change what is there and make nothing, whether the key or the number is the primary key', async () => {
+    const { url, query, prepare } = await scene();
+    await prepare([watchers]);
+    const natural = watchers.primaryKey.join(', ');
+    const shapes = [
+      '',
+      `ALTER TABLE watchers DROP PRIMARY KEY, DROP INDEX id, ADD PRIMARY KEY (id), ADD UNIQUE KEY watchers_idx (${natural})`,
+      // The README's way back.
+      `ALTER TABLE watchers DROP PRIMARY KEY, DROP INDEX watchers_idx, ADD PRIMARY KEY (${natural}), ADD UNIQUE KEY id (id)`,
+    ];
+    for (const shape of shapes) {
+      await query(`${shape}; DELETE FROM watchers`.replace(/^; /, ''));
+      const db = await openTestDatabase(url);
+      await db.prepare([watchers]);
+      const key = (user: string) => ['sip:a@x', user, 'x', 'presence'];
+      const users = ['b', 'c', 'd'];
+      await db.commit({
+        writes: users.map((user) => ({ op: 'put', table: watchers, row: [...key(user), 1, null, 5] })),
+      });
+      const updates = (set: (user: string) => Record<string, Value>, ...more: string[]): Write[] => {
+        return [...users, ...more].map((user) => ({ op: 'update', table: watchers, key: key(user), set: set(user) }));
+      };
+      await db.commit({ writes: updates((user) => ({ status: 2, reason: user })) });
+      await db.commit({ writes: updates((user) => ({ status: 3, reason: `${user}!` }), 'nobody') });
+      // As they are already.
+      await db.commit({ writes: updates((user) => ({ reason: `${user}!`, inserted_time: 5 })) });
+      await db.commit({ writes: updates(() => ({ inserted_time: 6 }), 'nobody') });
+      await db.close();
+      assert.deepEqual(
+        await query('SELECT watcher_username, status, reason, inserted_time FROM watchers ORDER BY id'),
+        users.map((user) => [user, 3, `${user}!`, 6]),
+        shape,
+      );
+    }
   });
 
   it('nodes that start together make the tables once', async () => {
