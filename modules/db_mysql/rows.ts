@@ -116,7 +116,15 @@ export class RowStatements {
     const names = list([...primaryKey, ...set, ...fillers.map(({ name }) => name)]);
     const end = fillers.map(({ type }) => (type === 'integer' ? ',0' : ",''")).join('');
     const taken = set.map((name) => `${quote(name)} = VALUES(${quote(name)})`);
-    const rows = updates.map((update) => `(${this.#updateValues(update).join(',')}${end})`);
+    const latin1 = set.map((name) => this.shape.latin1.has(name));
+    const positions = layoutOf(this.table).key;
+    const rows = updates.map(({ key, set }) => {
+      let row = '';
+      for (let i = 0; i < key.length; i++) row += (i === 0 ? '(' : ',') + this.#at(key[i] ?? null, positions[i] ?? 0);
+      let i = 0;
+      for (const name in set) row += `,${literal(set[name] ?? null, latin1[i++])}`;
+      return `${row}${end})`;
+    });
     return chunks(rows, maxRows).map((chunk) => {
       return `INSERT INTO ${quote(this.table.name)} (${names}) VALUES ${chunk.join(',')} ON DUPLICATE KEY UPDATE ${taken.join(', ')}`;
     });

@@ -71,16 +71,25 @@ export class Waves {
   /** False: the operation writes a row that somebody else has claimed, and was not added. */
   add(op: RowOp, owner?: object): boolean {
     const part = this.#part(op.table);
-    const names = namesOf(op, part.statements.shape.strict);
+    // Where another index is unique, which row comes first decides which is refused: such a table takes its writes one by one.
+    const { strict } = part.statements.shape;
+    const name = strict ? '' : nameOf(op);
+    const moved = strict ? undefined : nameAfter(op, name);
     const claimed = this.#claimed.get(op.table.name);
-    if (claimed !== undefined && names.some((name) => (claimed.get(name) ?? owner) !== owner)) return false;
-    if (names.some((name) => collides(part, op, name))) {
+    if (
+      claimed !== undefined &&
+      ((claimed.get(name) ?? owner) !== owner || (claimed.get(moved ?? name) ?? owner) !== owner)
+    )
+      return false;
+    if (collides(part, op, name) || (moved !== undefined && collides(part, op, moved))) {
       this.#endWave();
       return this.add(op, owner);
     }
-    for (const name of names) this.#forget(part, name);
-    this.#put(part, op, names[0] ?? '');
-    if (names[1] !== undefined) part.touched.set(names[1], part.touched.get(names[0] ?? '') as Bucket);
+    // What a put stored nobody will see.
+    const before = part.touched.get(name);
+    if (before !== undefined) before.items[before.names.lastIndexOf(name)] = undefined;
+    const bucket = this.#put(part, op, name);
+    if (moved !== undefined) part.touched.set(moved, bucket);
     return true;
   }
 
@@ -104,7 +113,7 @@ export class Waves {
     return part;
   }
 
-  #put(part: Part, op: RowOp, name: string): void {
+  #put(part: Part, op: RowOp, name: string): Bucket {
     let bucket = part.buckets.find(({ first }) => isAlike(first, op));
     if (bucket === undefined) {
       bucket = { first: op, statements: part.statements, items: [], names: [] };
@@ -113,12 +122,7 @@ export class Waves {
     bucket.items.push(op);
     bucket.names.push(name);
     part.touched.set(name, bucket);
-  }
-
-  /** What a put stored nobody will see. */
-  #forget(part: Part, name: string): void {
-    const before = part.touched.get(name);
-    if (before !== undefined) before.items[before.names.lastIndexOf(name)] = undefined;
+    return bucket;
   }
 
   #endWave(): void {
@@ -151,15 +155,20 @@ function sameNames(a: Update['set'] = {}, b: Update['set'] = {}, nulls: boolean)
   return i === names.length;
 }
 
-/** The rows that an operation touches, by their keys: two when an update moves one to another key. */
-function namesOf(op: RowOp, strict: boolean): readonly string[] {
-  // Where another index is unique, which row comes first decides which is refused: such a table takes its writes one by one.
-  if (strict) return [''];
-  if (op.op === 'delete') return [keyText(op.key)];
-  if (op.op !== 'update') return [rowKey(op.table, op.row)];
-  const name = keyText(op.key);
-  const moves = op.table.primaryKey.some((column) => column in op.set);
-  return moves ? [...new Set([name, keyText(keyAfter(op))])] : [name];
+/** Names the row that an operation touches, among those of its table. */
+function nameOf(op: RowOp): string {
+  return op.op === 'delete' || op.op === 'update' ? keyText(op.key) : rowKey(op.table, op.row);
+}
+
+/** Where an update moves its row to, if it does: it touches that one too. */
+function nameAfter(op: RowOp, name: string): string | undefined {
+  if (op.op !== 'update') return undefined;
+  for (const column of op.table.primaryKey) {
+    if (!(column in op.set)) continue;
+    const moved = keyText(keyAfter(op));
+    return moved === name ? undefined : moved;
+  }
+  return undefined;
 }
 
 function rowKey(table: Table, row: Cells): string {
