@@ -19,7 +19,8 @@ interface Segment {
 /**
  * Replies by transaction key. All are kept equally long, so the oldest always go first, and replies can have numbers that
  * count up: those from `#oldest` to before `#next` are kept. Key and bytes are copied one after the other into segments
- * of 64 KiB, with one timer a segment; where each lies is in typed arrays that are used in a circle. A bucket holds the number
+ * of 64 KiB, with one timer a segment; where each lies is in typed arrays that are used in a circle: an array of references
+ * would be for V8 to walk, and would grow until the circle closes for the first time, minutes after the start. A bucket holds the number
  * of its newest reply and each reply the distance to the one before, so that nothing has to be taken out of a bucket: the
  * walk ends at the first that is no longer kept. No object is made for a reply, and none is left for the garbage collector.
  */
@@ -36,9 +37,12 @@ export class ReplyStore {
   readonly #offsets: Uint32Array;
   readonly #keyLengths: Uint16Array;
   readonly #lengths: Uint32Array;
-  readonly #segmentOf: (Segment | undefined)[] = [];
+  /** Numbers of segments, which count up as well and go round at 2^32. */
+  readonly #segmentOf: Uint32Array;
   /** Oldest first. */
   #segments: Segment[] = [];
+  /** The number of the oldest segment. */
+  #oldestSegment = 0;
   #oldest = 1;
   #next = 1;
   #bytes = 0;
@@ -57,6 +61,7 @@ export class ReplyStore {
     this.#offsets = new Uint32Array(places);
     this.#keyLengths = new Uint16Array(places);
     this.#lengths = new Uint32Array(places);
+    this.#segmentOf = new Uint32Array(places);
   }
 
   /** How many replies are kept. */
@@ -74,7 +79,7 @@ export class ReplyStore {
     if (number === 0) return undefined;
     const place = number & this.#mask;
     const start = (this.#offsets[place] as number) + (this.#keyLengths[place] as number);
-    return this.#segmentOf[place]?.bytes.subarray(start, start + (this.#lengths[place] as number));
+    return this.#segmentAt(place)?.bytes.subarray(start, start + (this.#lengths[place] as number));
   }
 
   has(key: TransactionKey): boolean {
@@ -94,7 +99,7 @@ export class ReplyStore {
     this.#offsets[place] = segment.used;
     this.#keyLengths[place] = text.length;
     this.#lengths[place] = reply.length;
-    this.#segmentOf[place] = segment;
+    this.#segmentOf[place] = this.#oldestSegment + this.#segments.length - 1;
     segment.used += segment.bytes.write(text, segment.used, 'latin1');
     segment.bytes.set(reply, segment.used);
     segment.used += reply.length;
@@ -115,7 +120,11 @@ export class ReplyStore {
 
   #keyAt(place: number): string | undefined {
     const start = this.#offsets[place] as number;
-    return this.#segmentOf[place]?.bytes.toString('latin1', start, start + (this.#keyLengths[place] as number));
+    return this.#segmentAt(place)?.bytes.toString('latin1', start, start + (this.#keyLengths[place] as number));
+  }
+
+  #segmentAt(place: number): Segment | undefined {
+    return this.#segments[((this.#segmentOf[place] as number) - this.#oldestSegment) >>> 0];
   }
 
   #segmentFor(length: number): Segment {
@@ -137,8 +146,9 @@ export class ReplyStore {
   #dropOldest(): void {
     const oldest = this.#segments.shift();
     if (!oldest) return;
+    this.#oldestSegment++;
     this.#wheel.cancel(oldest.timer);
-    for (; this.#oldest < oldest.end; this.#oldest++) this.#segmentOf[this.#oldest & this.#mask] = undefined;
+    this.#oldest = oldest.end;
     this.#bytes -= oldest.bytes.length;
   }
 

@@ -1,10 +1,15 @@
 // Owns what the store of replies promises: the right bytes, for their time, within its bounds.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { hashText } from '../../../../core/base/hash';
 import { TimerWheel } from '../../../../core/base/wheel';
 import { ReplyStore } from '../../../../core/sip/transaction/replies';
 import { ManualClock } from '../../../support/clock';
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
 
 function store(bounds: { maxReplies?: number; maxBytes?: number } = {}) {
   const clock = new ManualClock();
@@ -70,5 +75,19 @@ describe('stored replies', () => {
       assert.equal(replies.has(keyOf('key 0')), false);
       assert.ok(wheel.size < 100);
     }
+  });
+
+  it('leave the heap as it was, however many there have been since the start', () => {
+    const { replies } = store({ maxBytes: 4e6 });
+    const bytes = reply(0);
+    let added = 0;
+    const heapAfter = (count: number) => {
+      while (added < count) replies.add(keyOf(`key ${added++}`), bytes);
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = heapAfter(100_000);
+    const grown = heapAfter(1_000_000) - before;
+    assert.ok(grown < 2 ** 20, `grown by ${grown} bytes`);
   });
 });
