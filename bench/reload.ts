@@ -19,11 +19,18 @@ const load = ['mixed', '--presentities', '2000', '--watchers', '1', '--mix', mix
 const quiet = 10_000;
 /** ms in which presload makes its publications and subscriptions, and replies are kept for the first time as long as they are (32 s). */
 const settled = 40_000;
-/** MB by which the heap in use may differ before and after: caches of the engine, statistics, the load of the moment. */
+/** ms that a reload takes, about. */
+const usual = 17;
+/** MB by which the heap in use may grow in that time without reloads, and then with them: code of the engine, the load of the moment. */
 const slack = 8;
 
 interface Pause {
   readonly module: string;
+  readonly ms: number;
+}
+
+interface Reloads {
+  readonly pauses: readonly Pause[];
   readonly ms: number;
 }
 
@@ -37,33 +44,44 @@ async function run(): Promise<void> {
     const modules = ((await ask('modules')) as unknown as { module: string }[]).map(({ module }) => module);
     const unmoved = await underLoad(server, quiet / 1000);
     const running = startPresload(server, [...load, '--seconds', '3600']);
-    for (const module of modules) await ask('reload', module);
+    const reload = async (times: number): Promise<Reloads> => {
+      const pauses: Pause[] = [];
+      const began = performance.now();
+      for (let round = 0; round < times; round++) {
+        for (const module of modules) {
+          pauses.push({ module, ms: Number((await ask('reload', module)).pause_ms) });
+          await after(rest);
+        }
+      }
+      return { pauses, ms: performance.now() - began };
+    };
+    await reload(1);
     await after(settled);
     // The same subscriptions and publications as at the end.
-    const before = await memory(server, ask);
-    const pauses: Pause[] = [];
-    const began = performance.now();
-    for (let round = 0; round < rounds; round++) {
-      for (const module of modules) {
-        pauses.push({ module, ms: Number((await ask('reload', module)).pause_ms) });
-        await after(rest);
-      }
-    }
-    const seconds = (performance.now() - began) / 1000;
-    const left = await memory(server, ask);
+    const start = await memory(server, ask);
+    // What the load alone does to the heap, in about the time that the reloads will take.
+    await after(rounds * modules.length * (rest + usual));
+    const unreloaded = await memory(server, ask);
+    const all = await reload(rounds);
+    const reloaded = await memory(server, ask);
     running.stop();
     const phase = (await running.phases).at(-1);
-    report(modules, pauses, seconds);
-    const moved = phase === undefined ? [] : told('while reloading', phase);
+    report(modules, all);
+    const moved = phase === undefined ? [] : told('without and with reloads', phase);
     const faults = [...told('before', unmoved), ...moved];
-    const grown = left.heap - before.heap;
-    console.table({ before, after: left });
-    if (grown > slack) faults.push(`the heap has grown by ${grown} MB`);
+    console.table({ 'under load': start, 'as long without reloads': unreloaded, 'as long with reloads': reloaded });
+    faults.push(...grown('without reloads', start, unreloaded), ...grown('with reloads', unreloaded, reloaded));
     console.log(faults.length === 0 ? 'nothing lost, refused or answered twice' : faults.join('\n'));
     process.exitCode = faults.length === 0 ? 0 : 1;
   } finally {
     await server.stop();
   }
+}
+
+/** Says so when the heap has grown by more than may be. */
+function grown(how: string, before: { heap: number }, after: { heap: number }): string[] {
+  const by = Math.round((after.heap - before.heap) * 10) / 10;
+  return by > slack ? [`the heap has grown by ${by} MB ${how}`] : [];
 }
 
 async function underLoad(server: Loaded, seconds: number): Promise<Phase> {
@@ -72,8 +90,8 @@ async function underLoad(server: Loaded, seconds: number): Promise<Phase> {
   return phase;
 }
 
-function report(modules: readonly string[], pauses: readonly Pause[], seconds: number): void {
-  console.log(`${pauses.length} reloads of ${modules.length} modules in ${Math.round(seconds)} s`);
+function report(modules: readonly string[], { pauses, ms }: Reloads): void {
+  console.log(`${pauses.length} reloads of ${modules.length} modules in ${Math.round(ms / 1000)} s`);
   const of = (module?: string) =>
     pauses
       .filter((each) => module === undefined || each.module === module)
@@ -106,7 +124,7 @@ async function memory(server: Loaded, ask: (command: string) => Promise<Record<s
   const { heapUsed, heapTotal, external } = await ask('heap.used');
   const status = readFileSync(`/proc/${server.processes.server}/status`, 'latin1');
   const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-  const mb = (bytes: unknown) => Math.round(Number(bytes) / 2 ** 20);
+  const mb = (bytes: unknown) => Math.round((Number(bytes) / 2 ** 20) * 10) / 10;
   return { heap: mb(heapUsed), 'heap reserved': mb(heapTotal), buffers: mb(external), resident: mb(resident) };
 }
 

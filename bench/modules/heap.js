@@ -13,11 +13,15 @@ export default defineModule({
         args: [],
         async run() {
           if (globalThis.gc === undefined) throw new RollcallError('start the server with --expose-gc');
+          // Under load the work of the moment is some MB, now more and now less: it is not what this asks for.
+          let least = process.memoryUsage();
           for (let i = 0; i < 8; i++) {
             await after(500);
             globalThis.gc();
+            const now = process.memoryUsage();
+            if (now.heapUsed < least.heapUsed) least = now;
           }
-          return process.memoryUsage();
+          return least;
         },
       },
     },
