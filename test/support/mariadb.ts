@@ -51,7 +51,7 @@ export class Mariadb {
       server.#install();
       await server.start(first);
       await server.sql(
-        `CREATE USER ${user}@'127.0.0.1' IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO ${user}@'127.0.0.1'`,
+        `CREATE USER IF NOT EXISTS ${user}@'127.0.0.1' IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO ${user}@'127.0.0.1'`,
       );
       return server;
     } catch (error) {
