@@ -1,6 +1,6 @@
 // Owns the memory of refusals for overload: what was refused once stays refused when it comes again.
 
-/** Requests that share a bucket: with 100,000 refused in 32 s one bucket in a hundred million is too small for its own. */
+/** Requests that share a bucket: with 100,000 refused in 32 s one bucket in nine million is too small for its own. */
 const width = 8;
 const bucketBits = 17;
 /** s that a client may send a request again: 64 × T1, timer F of RFC 3261. */
