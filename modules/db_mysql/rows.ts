@@ -109,7 +109,7 @@ export class RowStatements {
     const { primaryKey, columns } = this.table;
     const set = Object.keys(first.set);
     if (primaryKey.some((name) => name in first.set)) return undefined;
-    for (const _ in first.where) return undefined;
+    if (Object.keys(first.where ?? {}).length > 0) return undefined;
     const fillers = columns.filter(({ name }) => {
       return this.shape.required.has(name) && !primaryKey.includes(name) && !set.includes(name);
     });

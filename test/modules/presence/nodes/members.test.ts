@@ -79,6 +79,18 @@ test('a node whose time-out was raised is silent by the old one until it has tol
   assert.ok(node.isSure);
 });
 
+test('beats without a gap are one time of being sure; after a gap another one begins', async () => {
+  const cluster = new Cluster();
+  const node = await cluster.start('sip:a');
+  const { sureSince } = node.state;
+  await cluster.pass(5, node);
+  assert.equal(node.state.sureSince, sureSince);
+  await cluster.pass(1);
+  cluster.now += 4_000;
+  await node.tick();
+  assert.equal(node.state.sureSince, cluster.now);
+});
+
 test('a node that leaves is dead at once; one that was never heard of gets its time', async () => {
   const cluster = new Cluster();
   const [a, b] = [await cluster.start('sip:a'), await cluster.start('sip:b')];
