@@ -139,7 +139,7 @@ export const coreSettings = declareParams({
     max: 60_000,
     unit: 'ms',
     live: true,
-    doc: 'How long a request may wait before it is read, and how late the event loop may be. From half of it on so many requests are refused that it does not get there, new ones first; half of the receive buffer of a UDP socket is kept free in the same way. 0: no bound.',
+    doc: 'How long a request may wait before it is read, and how late the event loop may be. From half of it on, once that has lasted for 0.3 s, so many requests are refused that it does not get there, new ones first; half of the receive buffer of a UDP socket is kept free in the same way. 0: no bound.',
   },
   overload_retry_after: {
     type: 'integer',

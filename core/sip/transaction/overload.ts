@@ -57,6 +57,11 @@ const aim = 0.5;
 const proportional = 1;
 /** For each look. */
 const integral = 0.05;
+/**
+ * ms for which requests may wait longer than that, while none waits as long as the bound, before any is refused. A burst, or a module
+ * whose code has just been exchanged, is over by then: refusing would cost its clients seconds, and waiting costs them a moment.
+ */
+const patience = 300;
 /** How much the part of new requests follows what came last. */
 const newest = 0.5;
 
@@ -77,6 +82,8 @@ export class Overload {
   readonly refused = { new: 0, known: 0 };
   #load: Load = nothingWaits;
   #previous: Load = nothingWaits;
+  /** ms at which requests began to wait for long. */
+  #lateSince: number | undefined;
   /** The part of all requests that is refused by what lasts, whatever this moment is like. */
   #lasting = 0;
   /** The parts that are refused by the last look. */
@@ -120,7 +127,7 @@ export class Overload {
       wait: Math.min(look.wait, before.wait),
       full: Math.min(look.full, before.full),
     };
-    this.#steer();
+    this.#steer(now);
     const total = this.refused.new + this.refused.known;
     if (total > this.#refusedBefore) {
       const begun = this.#since === undefined;
@@ -149,12 +156,16 @@ export class Overload {
     return this.retryAfter();
   }
 
-  #steer(): void {
+  #steer(now: number): void {
     const { delay, wait, full } = this.#load;
     const bound = this.limits.delay;
+    const late = bound === 0 ? 0 : Math.max(delay, wait) / bound;
+    if (late <= aim) this.#lateSince = undefined;
+    else this.#lateSince ??= now;
+    // Once requests are being refused, to be patient again would make the share swing.
+    const lasts = this.#lasting > 0 || late >= 1 || now - (this.#lateSince ?? now) >= patience;
     // Half of the receive buffer is kept for the moments in which nobody reads: what finds no room is lost, whatever it is.
-    const late = bound === 0 ? 0 : Math.max(delay / bound, wait / bound, full);
-    const beyond = late - aim;
+    const beyond = Math.max(lasts ? late : Math.min(late, aim), bound === 0 ? 0 : full) - aim;
     this.#lasting = clamp(this.#lasting + integral * beyond);
     this.#divide(clamp(this.#lasting + proportional * beyond));
   }

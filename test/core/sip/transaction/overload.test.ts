@@ -119,10 +119,26 @@ describe('overload', () => {
     assert.equal(refusals(overload, initial, 0), 0, 'one long turn');
     look({ wait: 5000 }, 20);
     assert.equal(refusals(overload, initial, 0), 0, 'one burst');
-    look({ wait: 300, delay: 300 }, 40);
+    look({ wait: 400, delay: 400 }, 40);
     assert.ok(refusals(overload, initial, 0) > 200);
     look({}, 60);
     assert.equal(refusals(overload, initial, 0), 0);
+  });
+
+  it('waits for a burst to pass, as long as nobody waits until he sends again', () => {
+    const overload = new Overload();
+    const bound = defaultOverloadLimits.delay;
+    const look = (wait: number, now: number) => overload.look({ ...calm, wait, now });
+    for (let now = 0; now <= 300; now += 20) look(0.95 * bound, now);
+    assert.equal(refusals(overload, initial, 0), 0, 'a burst of 300 ms');
+    look(0.4 * bound, 320);
+    for (let now = 340; now <= 620; now += 20) look(0.95 * bound, now);
+    assert.equal(refusals(overload, initial, 0), 0, 'another one');
+    for (const now of [640, 660]) look(0.95 * bound, now);
+    assert.ok(refusals(overload, initial, 0) > 400, 'what lasts is more than can be done');
+    look(0.4 * bound, 680);
+    for (const now of [700, 720]) look(0.6 * bound, now);
+    assert.ok(refusals(overload, initial, 0) > 80, 'and nobody is patient while it lasts');
   });
 
   it('refuses from half the bound on, OPTIONS never', () => {
