@@ -22,6 +22,7 @@ export class RawPeer {
   readonly chunks: string[] = [];
   /** status line for a request that comes, or undefined for no answer */
   answer: (request: WireMessage) => string | undefined = () => '200 OK';
+  readonly #texts = new Set<string>();
   #taken = new Set<WireMessage>();
   #waiting = new Set<{ test: Test; resolve(message: WireMessage): void }>();
   readonly #abandoned: (() => void)[] = [];
@@ -106,13 +107,14 @@ export class RawPeer {
 
   #take(text: string): void {
     const message = new WireMessage(text);
-    const seen = this.received.some((other) => other.text === text && other.method !== '');
+    const seen = message.method !== '' && this.#texts.has(text);
     if (message.method !== '' && message.method !== 'ACK') {
       const line = this.answer(message);
       const space = line?.indexOf(' ') ?? 0;
       if (line !== undefined) this.send(responseText(message, Number(line.slice(0, space)), line.slice(space + 1)));
     }
     if (seen) return; // a retransmission
+    if (message.method !== '') this.#texts.add(text);
     this.received.push(message);
     for (const waiter of this.#waiting) {
       if (!waiter.test(message)) continue;
