@@ -12,7 +12,7 @@ class Remote implements Peer {
 async function serve(port: number, kind: string | undefined): Promise<void> {
   let socket: UdpSocket | undefined;
   const complain = (error: Error) => console.error(error.message);
-  socket = await udpSockets({ batching: kind !== 'single', bundling: kind === 'bundles' }, silentLogger)(
+  socket = await udpSockets({ batching: kind !== 'single', bundling: kind === 'bundles', gather: 0 }, silentLogger)(
     '127.0.0.1',
     port,
     {

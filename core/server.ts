@@ -236,7 +236,7 @@ class Server implements RunningServer, Running {
 export function createSip(core: CoreSettings, logging: Logging, clock: Clock, random: Random): SipServices {
   const wheel = new TimerWheel(clock, { log: logging.named('core') });
   const log = logging.named('sip');
-  const udp = { batching: core.udpBatching, bundling: core.udpBundling };
+  const udp = { batching: core.udpBatching, bundling: core.udpBundling, gather: core.udpGather };
   const transports = new TransportLayer({ log, wheel, limits: transportLimits(core), udp });
   const timers = { t1: core.sipT1, t2: core.sipT2 };
   const overload = overloadLimits(core);

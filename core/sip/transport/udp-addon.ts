@@ -39,6 +39,7 @@ export interface NativeSocket {
 export interface Addon {
   /**
    * @param bundle whether datagrams of one peer that leave together cross the network stack as one (UDP_SEGMENT, udp(7))
+   * @param gather ms for which datagrams may wait for others while many come
    * @param failed pairs of ticket and errno
    * @param slab what is sent
    * @param arena what datagrams are copied to, from its first byte on
@@ -49,6 +50,7 @@ export interface Addon {
     address: string,
     port: number,
     bundle: boolean,
+    gather: number,
     inbox: Int32Array,
     outbox: Int32Array,
     failed: Int32Array,

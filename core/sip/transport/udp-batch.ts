@@ -42,14 +42,16 @@ export interface UdpWays {
   readonly batching: boolean;
   /** Datagrams of one peer and one size that leave together cross the network stack as one. */
   readonly bundling: boolean;
+  /** ms for which datagrams may wait for others while many come, so that the addon reads them together. */
+  readonly gather: number;
 }
 
 /** Sockets of the addon where it is compiled and wanted, else Node's own. */
-export function udpSockets({ batching, bundling }: UdpWays, log: Logger): OpenUdpSocket {
+export function udpSockets({ batching, bundling, gather }: UdpWays, log: Logger): OpenUdpSocket {
   if (!batching) return openDgramSocket;
   const addon = loadAddon();
   if (!('missing' in addon))
-    return async (address, port, owner) => new BatchSocket(addon, address, port, bundling, owner);
+    return async (address, port, owner) => new BatchSocket(addon, address, port, { bundling, gather }, owner);
   log.info({ reason: addon.missing }, 'udp goes datagram by datagram: the addon for batches is not compiled');
   return openDgramSocket;
 }
@@ -70,12 +72,19 @@ class BatchSocket<P extends Peer> implements UdpSocket {
   /** Who wants to hear of a failure. The ticket of a datagram is its place here plus 1, and 0 when nobody does. */
   readonly #asking: OnError[] = [];
 
-  constructor(addon: Addon, address: string, port: number, bundling: boolean, owner: SocketOwner<P>) {
+  constructor(
+    addon: Addon,
+    address: string,
+    port: number,
+    { bundling, gather }: Omit<UdpWays, 'batching'>,
+    owner: SocketOwner<P>,
+  ) {
     this.#owner = owner;
     this.#native = new addon.UdpSocket(
       address,
       port,
       bundling,
+      gather,
       this.#inbox,
       this.#outbox,
       this.#failed,

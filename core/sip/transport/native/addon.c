@@ -133,19 +133,20 @@ static int bind_socket(int family, const struct sockaddr_storage *address) {
 
 static void on_collected(napi_env env, void *data, void *hint) { udp_disown(data); }
 
-/* new UdpSocket(address, port, bundle, inbox, outbox, failed, slab, arena, onArrivals, onFailures): throws when it cannot be bound. */
+/* new UdpSocket(address, port, bundle, gather, inbox, outbox, failed, slab, arena, onArrivals, onFailures): throws when it cannot be bound. */
 static napi_value construct(napi_env env, napi_callback_info info) {
-  enum { ADDRESS, PORT, BUNDLE, FIRST_MEMORY, ARENA = FIRST_MEMORY + MEMORIES, FIRST_FUNCTION, COUNT = FIRST_FUNCTION + FUNCTIONS };
+  enum { ADDRESS, PORT, BUNDLE, GATHER, FIRST_MEMORY, ARENA = FIRST_MEMORY + MEMORIES, FIRST_FUNCTION, COUNT = FIRST_FUNCTION + FUNCTIONS };
   napi_value arguments[COUNT], self, name;
   size_t count = COUNT, length, size;
   char text[128];
-  int32_t port;
+  int32_t port, gather;
   bool bundle;
   struct sockaddr_storage address;
   if (napi_get_cb_info(env, info, &count, arguments, &self, NULL) != napi_ok || count != COUNT ||
       napi_get_value_string_utf8(env, arguments[ADDRESS], text, sizeof text, &length) != napi_ok ||
       length >= sizeof text - 1 || napi_get_value_int32(env, arguments[PORT], &port) != napi_ok ||
-      napi_get_value_bool(env, arguments[BUNDLE], &bundle) != napi_ok) {
+      napi_get_value_bool(env, arguments[BUNDLE], &bundle) != napi_ok ||
+      napi_get_value_int32(env, arguments[GATHER], &gather) != napi_ok || gather < 0) {
     return fail(env, "udp socket", EINVAL);
   }
   static const size_t words[] = {[INBOX] = IN_WORDS, [OUTBOX] = OUT_WORDS, [FAILED] = FAILED_WORDS};
@@ -176,6 +177,7 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   udp->owners = 1;
   udp->env = env;
   udp->batch = batch;
+  udp->gather.span = (uint64_t)gather * 1000000;
   if (!udp_adopt(udp, arguments[ARENA]) || napi_wrap(env, self, udp, on_collected, NULL, NULL) != napi_ok) {
     udp_disown(udp);
     return fail(env, "arena", EINVAL);

@@ -24,9 +24,12 @@ static napi_value call(struct udp *udp, int which, size_t count, napi_value *arg
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-/* Waits for room only while something waits for it. */
+/* Waits for room only while something waits for it, and for datagrams unless those that have come wait for more. */
 static void watch(struct udp *udp) {
-  uv_poll_start(&udp->poll, UV_READABLE | (batch_waits(udp->batch) ? UV_WRITABLE : 0), on_poll);
+  int gathering = uv_is_active((uv_handle_t *)&udp->timer);
+  int events = (gathering ? 0 : UV_READABLE) | (batch_waits(udp->batch) ? UV_WRITABLE : 0);
+  if (events == 0) uv_poll_stop(&udp->poll);
+  else uv_poll_start(&udp->poll, events, on_poll);
 }
 
 static void report(struct udp *udp, int failures) {
@@ -87,6 +90,24 @@ static void deliver(struct udp *udp, int received) {
   }
 }
 
+static void receive(struct udp *udp) {
+  uint64_t now = uv_hrtime();
+  int received = batch_receive(udp->batch);
+  gather_note(&udp->gather, now, received);
+  if (received == 0) return;
+  napi_handle_scope scope;
+  napi_open_handle_scope(udp->env, &scope);
+  deliver(udp, received);
+  napi_close_handle_scope(udp->env, scope);
+}
+
+static void on_gathered(uv_timer_t *timer) {
+  struct udp *udp = timer->data;
+  if (!udp->open) return;
+  watch(udp);
+  receive(udp);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events) {
   struct udp *udp = poll->data;
   if (!udp->open) return;
@@ -103,12 +124,13 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (udp->open && !batch_waits(udp->batch)) watch(udp);
   }
   if ((events & UV_READABLE) == 0 || !udp->open) return;
-  int received = batch_receive(udp->batch);
-  if (received == 0) return;
-  napi_handle_scope scope;
-  napi_open_handle_scope(udp->env, &scope);
-  deliver(udp, received);
-  napi_close_handle_scope(udp->env, scope);
+  uint64_t wait = gather_wait(&udp->gather, uv_hrtime());
+  if (wait == 0) {
+    receive(udp);
+    return;
+  }
+  uv_timer_start(&udp->timer, on_gathered, (wait + 999999) / 1000000, 0);
+  watch(udp);
 }
 
 static void drop_reference(napi_env env, napi_ref *reference) {
@@ -118,9 +140,9 @@ static void drop_reference(napi_env env, napi_ref *reference) {
 
 static void on_closed(uv_handle_t *handle) {
   struct udp *udp = handle->data;
-  /* The first of the two leaves the rest to the second. */
+  /* The first ones leave the rest to the last. */
   handle->data = NULL;
-  if (udp->poll.data == NULL && udp->prepare.data == NULL && udp->cleanup != NULL) {
+  if (udp->poll.data == NULL && udp->prepare.data == NULL && udp->timer.data == NULL && udp->cleanup != NULL) {
     napi_remove_async_cleanup_hook(udp->cleanup);
   }
   udp_disown(udp);
@@ -131,6 +153,7 @@ static void close_handles(struct udp *udp) {
   udp->open = 0;
   uv_close((uv_handle_t *)&udp->poll, on_closed);
   uv_close((uv_handle_t *)&udp->prepare, on_closed);
+  uv_close((uv_handle_t *)&udp->timer, on_closed);
   batch_close(udp->batch);
 }
 
@@ -142,8 +165,9 @@ int udp_start(struct udp *udp) {
   int error = uv_poll_init(loop, &udp->poll, batch_fd(udp->batch));
   if (error < 0) return error;
   uv_prepare_init(loop, &udp->prepare);
-  udp->poll.data = udp->prepare.data = udp;
-  udp->owners += 2;
+  uv_timer_init(loop, &udp->timer);
+  udp->poll.data = udp->prepare.data = udp->timer.data = udp;
+  udp->owners += 3;
   udp->open = 1;
   napi_add_async_cleanup_hook(udp->env, on_cleanup, udp, &udp->cleanup);
   uv_prepare_start(&udp->prepare, on_prepare);

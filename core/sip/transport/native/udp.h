@@ -6,13 +6,14 @@
 #include <uv.h>
 
 #include "batch.h"
+#include "gather.h"
 
 /* The arguments of the constructor that are functions, and those that are memory. */
 enum { ON_ARRIVALS, ON_FAILURES, FUNCTIONS };
 enum { INBOX, OUTBOX, FAILED, SLAB, MEMORIES };
 
 struct udp {
-  /* Who keeps it: the object in JavaScript, and each of the two handles of libuv until it is closed. */
+  /* Who keeps it: the object in JavaScript, and each of the handles of libuv until it is closed. */
   int owners;
   int open;
   napi_env env;
@@ -28,6 +29,9 @@ struct udp {
   size_t arena_used;
   uv_poll_t poll;
   uv_prepare_t prepare;
+  /* Runs while datagrams that have come wait for more. */
+  uv_timer_t timer;
+  struct gather gather;
   struct batch *batch;
 };
 

@@ -33,9 +33,9 @@ const withoutAddon = 'missing' in loadAddon() && process.env.CI === undefined;
 
 /** The kinds of UDP sockets, and whether tests of one are left out: in CI none are. */
 export const udpSocketKinds = [
-  { kind: 'in batches', ways: { batching: true, bundling: false }, skip: withoutAddon },
-  { kind: 'in bundles', ways: { batching: true, bundling: true }, skip: withoutAddon },
-  { kind: 'one by one', ways: { batching: false, bundling: false }, skip: false },
+  { kind: 'in batches', ways: { batching: true, bundling: false, gather: 0 }, skip: withoutAddon },
+  { kind: 'in bundles, gathered', ways: { batching: true, bundling: true, gather: 2 }, skip: withoutAddon },
+  { kind: 'one by one', ways: { batching: false, bundling: false, gather: 0 }, skip: false },
 ] as const;
 
 /** Everything opened here is closed when the test ends. */

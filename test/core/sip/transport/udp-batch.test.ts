@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -171,7 +170,7 @@ for (const { kind, ways, skip } of udpSocketKinds.filter((sockets) => sockets.wa
       const script = `
       const { workerData, parentPort } = require('node:worker_threads');
       const { udpSockets } = require(workerData);
-      udpSockets({ batching: true, bundling: true }, { info() {} })('127.0.0.1', 0, {
+      udpSockets({ batching: true, bundling: true, gather: 0 }, { info() {} })('127.0.0.1', 0, {
         peer: (remote) => ({ remote, packed: undefined }),
         received(bytes) { throw new Error(bytes.toString()); },
       }).then((socket) => parentPort.postMessage(socket.port));`;
@@ -205,20 +204,20 @@ describe('the addon', { skip }, () => {
     const code = (name: string) => ({ code: name });
     assert.throws(() => make(), code('EINVAL'));
     assert.throws(() => make('127.0.0.1', 0), code('EINVAL'));
-    assert.throws(() => make('name', 0, false, ...memory, nothing, nothing), code('EINVAL'));
-    assert.throws(() => make('127.0.0.1', 65_536, false, ...memory, nothing, nothing), code('EINVAL'));
-    assert.throws(() => make('127.0.0.1', 0, false, ...memory, nothing, 'x'), code('EINVAL'));
-    assert.throws(() => make('127.0.0.1', 0, 1, ...memory, nothing, nothing), code('EINVAL'));
+    assert.throws(() => make('name', 0, false, 0, ...memory, nothing, nothing), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 65_536, false, 0, ...memory, nothing, nothing), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 0, false, 0, ...memory, nothing, 'x'), code('EINVAL'));
+    assert.throws(() => make('127.0.0.1', 0, 1, 0, ...memory, nothing, nothing), code('EINVAL'));
     for (let i = 0; i < memory.length; i++) {
       for (const wrong of [undefined, new Int32Array(1), new Float64Array(9999), new Uint8Array(0), {}]) {
         assert.throws(
-          () => make('127.0.0.1', 0, false, ...memory.toSpliced(i, 1, wrong as never), nothing, nothing),
+          () => make('127.0.0.1', 0, false, 0, ...memory.toSpliced(i, 1, wrong as never), nothing, nothing),
           code('EINVAL'),
         );
       }
     }
-    const socket = make('127.0.0.1', 0, false, ...memory, nothing, nothing);
-    assert.throws(() => make('127.0.0.1', socket.port(), false, ...memory, nothing, nothing), code('EADDRINUSE'));
+    const socket = make('127.0.0.1', 0, false, 0, ...memory, nothing, nothing);
+    assert.throws(() => make('127.0.0.1', socket.port(), false, 0, ...memory, nothing, nothing), code('EADDRINUSE'));
     assert.throws(() => socket.print(0), code('EINVAL'));
     assert.throws(() => socket.buffer('x', 1), code('EINVAL'));
     assert.throws(() => socket.buffer(true, 2 ** 31), code('EINVAL'));
@@ -231,29 +230,60 @@ describe('the addon', { skip }, () => {
     }
   });
 
-  it('keeps to its memory and loses nothing with a kernel that refuses, interrupts and fails by lot', (t) => {
-    if (spawnSync('cc', ['--version']).error !== undefined && process.env.CI === undefined) {
-      t.skip('no C compiler');
-      return;
+  it('reads what comes alone at once, and while much comes so far apart as it was told', (t) => {
+    const program = built(t, 'gather-check.c', 'gather.c');
+    if (program === undefined) return;
+    const { status, stderr } = spawnSync(program, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  });
+
+  it('takes many datagrams that come one by one together, and closes while some wait', async (t) => {
+    const turns = new Set<number>();
+    let turn = 0;
+    const { socket, arrivals } = await open(t, { batching: true, bundling: false, gather: 20 }, '127.0.0.1', () => {
+      turns.add(turn);
+    });
+    socket.resize('receive', 4 * 1024 * 1024);
+    const { socket: peer } = await plain(t);
+    const sent = 400;
+    for (let n = 0; n < sent; n++) {
+      peer.send(String(n), socket.port, '127.0.0.1');
+      await new Promise((resolve) => setImmediate(resolve));
+      turn++;
     }
-    const scratch = new Scratch();
-    t.after(() => scratch.remove());
-    const program = join(scratch.folder, 'batch-fuzz');
-    const sources = [
-      join(root, 'test/core/sip/transport/native/batch-fuzz.c'),
-      join(native, 'batch.c'),
-      join(native, 'outgoing.c'),
-      join(native, 'address.c'),
-    ];
-    const flags = ['-g', '-O1', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', `-I${native}`];
-    const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-    const built = spawnSync('cc', [...flags, ...sanitize, '-o', program, ...sources], { encoding: 'utf8' });
-    assert.equal(built.status, 0, built.stderr);
-    assert.ok(existsSync(program));
-    for (const seed of ['1', '2']) {
-      const { status, stderr, stdout } = spawnSync(program, ['400', seed], { encoding: 'utf8' });
+    await until(() => arrivals.length === sent, 'all that were sent');
+    assert.deepEqual(
+      arrivals.map(({ bytes }) => Number(bytes.toString())),
+      Array.from({ length: sent }, (_, n) => n),
+    );
+    assert.ok(turns.size < sent / 4, `${sent} in ${turns.size} turns`);
+    for (let n = 0; n < 20; n++) peer.send('late', socket.port, '127.0.0.1');
+  });
+
+  it('keeps to its memory and loses nothing with a kernel that refuses, interrupts and fails by lot', (t) => {
+    const program = built(t, 'batch-fuzz.c', 'batch.c', 'outgoing.c', 'address.c');
+    if (program === undefined) return;
+    const runs = ['1', '2'].map((seed) => spawnSync(program, ['400', seed], { encoding: 'utf8' }));
+    for (const { status, stderr, stdout } of runs) {
       assert.equal(status, 0, stderr);
       assert.match(stdout, /^\d{4,} sent, \d+ failed, \d{4,} received/);
     }
   });
 });
+
+/** A program in C with sources of the addon, under the sanitizers; undefined, the test being skipped, without a compiler. */
+function built(t: TestContext, program: string, ...parts: readonly string[]): string | undefined {
+  if (spawnSync('cc', ['--version']).error !== undefined && process.env.CI === undefined) {
+    t.skip('no C compiler');
+    return undefined;
+  }
+  const scratch = new Scratch();
+  t.after(() => scratch.remove());
+  const output = join(scratch.folder, 'program');
+  const sources = [join(root, 'test/core/sip/transport/native', program), ...parts.map((part) => join(native, part))];
+  const flags = ['-g', '-O1', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', `-I${native}`];
+  const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  const compiled = spawnSync('cc', [...flags, ...sanitize, '-o', output, ...sources], { encoding: 'utf8' });
+  assert.equal(compiled.status, 0, compiled.stderr);
+  return output;
+}
