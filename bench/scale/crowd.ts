@@ -1,8 +1,7 @@
 // Owns one presentity with 50,000 watchers that is published over and over: what other presentities feel of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startPresload } from '../presload';
-import { startEcho } from '../target';
-import { type Finding, load, withOurs } from './finding';
+import { echoed, type Finding, load, withOurs } from './finding';
 
 const watchers = 50_000;
 const others = ['fanout', '--presentities', '200', '--watchers', '3', '--rate', '200', '--seconds', '15'];
@@ -13,7 +12,7 @@ export function crowd(): Promise<Finding[]> {
     const one = ['fanout', '--presentities', '1', '--watchers', String(watchers), '--window', '1'];
     const big = startPresload(server, [...one, '--seconds', '40', '--op-timeout', '120', '--drain', '120']);
     while (!big.said().includes('subscribe ')) await Promise.race([sleep(100), big.phases]);
-    const [beside, floor] = await Promise.all([load(server, ...others, '--domain', 'others.example'), echoed()]);
+    const [beside, floor] = await Promise.all([load(server, ...others, '--domain', 'others.example'), echoed(200, 15)]);
     const crowded = (await big.phases).at(-1);
     const told = crowded?.fanout_ms;
     return [
@@ -32,15 +31,4 @@ export function crowd(): Promise<Finding[]> {
       },
     ];
   });
-}
-
-/** p99 in ms of a server that only echoes: what of the figure is the machine, its scheduler and the load generator. */
-async function echoed(): Promise<number | undefined> {
-  const echo = await startEcho(500);
-  try {
-    const [phase] = await startPresload(echo, ['raw', '--rate', '200', '--seconds', '15']).phases;
-    return phase?.req_ms?.p99;
-  } finally {
-    await echo.stop();
-  }
 }

@@ -1,6 +1,6 @@
 // Owns the shape of one measured figure, and the start of a server for a part that measures several.
-import { faultsOf, type Phase, presload } from '../presload';
-import { Ours } from '../target';
+import { faultsOf, type Phase, presload, startPresload } from '../presload';
+import { Ours, startEcho } from '../target';
 
 export interface Finding {
   readonly what: string;
@@ -27,4 +27,18 @@ export async function load(server: Ours, ...args: readonly string[]): Promise<Ph
   if (phase === undefined) throw new Error(`presload ${args.join(' ')} measured nothing`);
   for (const fault of faultsOf(phase)) console.error(`${phase.phase}: ${fault}`);
   return phase;
+}
+
+/**
+ * p99 in ms of a server that only echoes, asked so often a second for so many seconds: what of a figure taken at the same time is the
+ * machine, its scheduler and the load generator.
+ */
+export async function echoed(rate: number, seconds: number): Promise<number | undefined> {
+  const echo = await startEcho(500);
+  try {
+    const [phase] = await startPresload(echo, ['raw', '--rate', String(rate), '--seconds', String(seconds)]).phases;
+    return phase?.req_ms?.p99;
+  } finally {
+    await echo.stop();
+  }
 }
