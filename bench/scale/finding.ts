@@ -11,9 +11,12 @@ export interface Finding {
   readonly details?: string;
 }
 
-/** A fresh server for `work`, stopped and removed afterwards. */
-export async function withOurs<T>(work: (server: Ours) => Promise<T>): Promise<T> {
-  const server = await Ours.start();
+/** A fresh server for `work`, stopped and removed afterwards. `how`: as `Ours.start` takes it. */
+export async function withOurs<T>(
+  work: (server: Ours) => Promise<T>,
+  ...how: Parameters<typeof Ours.start>
+): Promise<T> {
+  const server = await Ours.start(...how);
   try {
     return await work(server);
   } finally {

@@ -1,6 +1,6 @@
 // Owns the memory of one more publication and one more subscription when there are a hundred thousand already.
 import { type Finding, load, withOurs } from './finding';
-import { residentAtRest } from './resident';
+import { collecting, residentAtRest } from './resident';
 
 const many = 100_000;
 const watchers = 10;
@@ -30,11 +30,13 @@ export async function memory(): Promise<Finding[]> {
 
 /** Bytes by which the process grows for each record of a second hundred thousand. */
 function growth(...workload: readonly string[]): Promise<number> {
-  return withOurs(async (server) => {
-    const pid = server.processes.server ?? 0;
-    await load(server, ...workload, '--domain', 'first.example');
-    const before = await residentAtRest(pid);
-    await load(server, ...workload, '--domain', 'second.example');
-    return ((await residentAtRest(pid)) - before) / many;
-  });
+  return withOurs(
+    async (server) => {
+      await load(server, ...workload, '--domain', 'first.example');
+      const before = await residentAtRest(server);
+      await load(server, ...workload, '--domain', 'second.example');
+      return ((await residentAtRest(server)) - before) / many;
+    },
+    ...collecting,
+  );
 }

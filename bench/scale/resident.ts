@@ -1,13 +1,21 @@
 // Owns the memory of a process: its proportional set size, once it has come to rest.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { callControl } from '../../core/control/client';
+import { root } from '../../test/support/tree';
+import type { Ours } from '../target';
 
 /** ms for which a server keeps what it has answered (Timer J of RFC 3261, 32 s), and then some. */
 const rest = 40_000;
 
-/** Bytes, after the transactions of the load are over. */
-export async function residentAtRest(pid: number): Promise<number> {
+/** A server that can be told to collect garbage, for `Ours.start`. */
+export const collecting = [join(root, 'bench', 'reload.yaml'), ['--expose-gc']] as const;
+
+/** Bytes, after the transactions of the load are over and what can be collected has been: what V8 has left lying differs from run to run. */
+export async function residentAtRest(server: Ours): Promise<number> {
   await sleep(rest);
-  const pages = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  await callControl({ socket: `${join(server.folder, 'bench.db')}.sock`, command: 'heap.used', args: [] });
+  const pages = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.processes.server}/smaps_rollup`, 'utf8'));
   return Number(pages?.[1] ?? Number.NaN) * 1024;
 }

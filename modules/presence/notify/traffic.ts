@@ -22,7 +22,7 @@ export type Lines = Map<string, Line>;
  * Channels and resources in a generation, roughly. A channel with what it has prepared weighs as much as the subscription, and of a million
  * dialogs most are told something once an hour: what is not used for longest goes, and is made anew from what is stored.
  */
-const generationSize = 32_768;
+const generationSize = 65_536;
 
 export class Traffic {
   private busy = 0;
