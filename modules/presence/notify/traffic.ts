@@ -83,7 +83,8 @@ export class Traffic {
     if (!channel) {
       channel = newChannel(resource, subscription, first);
       line.channels.set(subscription.id, channel);
-      this.count++;
+      // A crowd that fills a generation alone does not push out the others with each of its channels.
+      if (++this.count > this.generation && this.young.size > 1) this.turnOver();
     } else if (channel.resource !== resource) {
       rebind(channel, resource, subscription);
     } else {

@@ -85,3 +85,18 @@ test('what is handed to the next life of the module is everything, used lately o
     assert.equal(next.find(resource.key, dialog.id)?.cseq, traffic.find(resource.key, dialog.id)?.cseq);
   }
 });
+
+test('dialogs that join resources which are in memory already push out others, too', () => {
+  const traffic = new Traffic(undefined, small);
+  const resources = Array.from({ length: 20 }, (_, n) => watched(`u${n}`).resource);
+  const dialogs = 10;
+  for (let n = 0; n < dialogs; n++) {
+    for (const [i, resource] of resources.entries()) {
+      const dialog = subscription({ callId: `call-${i}-${n}`, localCseq: 1 });
+      resource.subscriptions.set(dialog.id, dialog);
+      sent(traffic, { resource, dialog }, true);
+    }
+  }
+  const kept = resources.reduce((sum, { key }) => sum + traffic.of(key).length, 0);
+  assert.ok(kept < (resources.length * dialogs) / 4, `${kept} of ${resources.length * dialogs}`);
+});
