@@ -58,8 +58,8 @@ const proportional = 1;
 /** For each look. */
 const integral = 0.05;
 /**
- * ms for which requests may wait longer than that, while none waits as long as the bound, before any is refused. A burst, or a module
- * whose code has just been exchanged, is over by then: refusing would cost its clients seconds, and waiting costs them a moment.
+ * ms for which requests may wait longer than that, while none waits as long as the bound, before any is refused. A burst is over by
+ * then: refusing would cost its clients seconds, and waiting costs them a moment.
  */
 const patience = 300;
 /** How much the part of new requests follows what came last. */
@@ -165,7 +165,8 @@ export class Overload {
     // Once requests are being refused, to be patient again would make the share swing.
     const lasts = this.#lasting > 0 || late >= 1 || now - (this.#lateSince ?? now) >= patience;
     // Half of the receive buffer is kept for the moments in which nobody reads: what finds no room is lost, whatever it is.
-    const beyond = Math.max(lasts ? late : Math.min(late, aim), bound === 0 ? 0 : full) - aim;
+    const used = bound === 0 ? 0 : full;
+    const beyond = Math.max(lasts ? late : 0, used) - aim;
     this.#lasting = clamp(this.#lasting + integral * beyond);
     this.#divide(clamp(this.#lasting + proportional * beyond));
   }

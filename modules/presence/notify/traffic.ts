@@ -83,8 +83,7 @@ export class Traffic {
     if (!channel) {
       channel = newChannel(resource, subscription, first);
       line.channels.set(subscription.id, channel);
-      // A crowd that fills a generation alone does not push out the others with each of its channels.
-      if (++this.count > this.generation && this.young.size > 1) this.turnOver();
+      this.counts(1);
     } else if (channel.resource !== resource) {
       rebind(channel, resource, subscription);
     } else {
@@ -166,17 +165,16 @@ export class Traffic {
     return this.young.get(id) ?? this.old.get(id);
   }
 
-  /** The line of a resource, young from now on. */
+  /** The line of a resource, used just now. */
   lineOf(resource: Resource): Line {
     const { id } = resource.key;
     let line = this.young.get(id);
     if (!line) {
-      if (this.count > this.generation) this.turnOver();
       line = this.old.get(id);
       if (line) this.old.delete(id);
       else line = { resource, channels: new SmallMap(), underWay: 0, seen: undefined };
-      this.count += 1 + line.channels.size;
       this.young.set(id, line);
+      this.counts(1 + line.channels.size);
     }
     return line;
   }
@@ -185,6 +183,12 @@ export class Traffic {
     const line = this.lineOf(resource);
     if (line.resource !== resource) adopt(line, resource);
     return line;
+  }
+
+  /** So much more is young. A crowd that fills a generation alone does not push out the others with each of its channels. */
+  private counts(more: number): void {
+    this.count += more;
+    if (this.count > this.generation && this.young.size > 1) this.turnOver();
   }
 
   private turnOver(): void {

@@ -90,8 +90,7 @@ static void deliver(struct udp *udp, int received) {
   }
 }
 
-static void receive(struct udp *udp) {
-  uint64_t now = uv_hrtime();
+static void receive(struct udp *udp, uint64_t now) {
   int received = batch_receive(udp->batch);
   gather_note(&udp->gather, now, received);
   if (received == 0) return;
@@ -105,7 +104,7 @@ static void on_gathered(uv_timer_t *timer) {
   struct udp *udp = timer->data;
   if (!udp->open) return;
   watch(udp);
-  receive(udp);
+  receive(udp, uv_hrtime());
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
@@ -124,9 +123,9 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     if (udp->open && !batch_waits(udp->batch)) watch(udp);
   }
   if ((events & UV_READABLE) == 0 || !udp->open) return;
-  uint64_t wait = gather_wait(&udp->gather, uv_hrtime());
+  uint64_t now = uv_hrtime(), wait = gather_wait(&udp->gather, now);
   if (wait == 0) {
-    receive(udp);
+    receive(udp, now);
     return;
   }
   uv_timer_start(&udp->timer, on_gathered, (wait + 999999) / 1000000, 0);

@@ -55,7 +55,7 @@ async function open(
     },
   });
   t.after(close);
-  return { socket, arrivals, failures };
+  return { socket, arrivals, failures, close };
 }
 
 /** A socket of Node's own. */
@@ -240,9 +240,8 @@ describe('the addon', { skip }, () => {
   it('takes many datagrams that come one by one together, and closes while some wait', async (t) => {
     const turns = new Set<number>();
     let turn = 0;
-    const { socket, arrivals } = await open(t, { batching: true, bundling: false, gather: 20 }, '127.0.0.1', () => {
-      turns.add(turn);
-    });
+    const gathering = { batching: true, bundling: false, gather: 20 };
+    const { socket, arrivals, close } = await open(t, gathering, '127.0.0.1', () => turns.add(turn));
     socket.resize('receive', 4 * 1024 * 1024);
     const { socket: peer } = await plain(t);
     const sent = 400;
@@ -257,7 +256,12 @@ describe('the addon', { skip }, () => {
       Array.from({ length: sent }, (_, n) => n),
     );
     assert.ok(turns.size < sent / 4, `${sent} in ${turns.size} turns`);
-    for (let n = 0; n < 20; n++) peer.send('late', socket.port, '127.0.0.1');
+    await new Promise<void>((resolve) => peer.send('late', socket.port, '127.0.0.1', () => resolve()));
+    await new Promise((resolve) => setImmediate(resolve));
+    close();
+    const before = arrivals.length;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.equal(arrivals.length, before, 'nothing comes from a closed socket');
   });
 
   it('keeps to its memory and loses nothing with a kernel that refuses, interrupts and fails by lot', (t) => {
