@@ -119,7 +119,7 @@ export class Presence {
       watcherinfo: options.watcherinfo,
       permission: (resource, watcher) => this.permissions.of(resource, watcher, false),
       follow: (up) => this.outcomes.follow(up),
-      maySend: () => this.cluster.members?.isSure ?? true,
+      maySend: () => this.cluster.maySend,
       onQuiet: (key) => {
         options.meter?.quiet(key.id);
         if (cache.peek(key.id)) this.settling.note(key);

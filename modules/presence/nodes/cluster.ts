@@ -56,7 +56,7 @@ export class Cluster {
     }
     this.duties = new Duties(this.members, handover?.duties);
     this.catchUp = new CatchUp({ store, duties: this.duties, log });
-    this.cutOff = this.members !== undefined && !this.members.isSure;
+    this.cutOff = !this.maySend;
   }
 
   /** NOTIFYs may leave, or wait for the first beat. */
@@ -65,15 +65,16 @@ export class Cluster {
     else this.options.notifier.resume();
   }
 
+  /** Whether no other node can be sending in the dialogs of this one. */
+  get maySend(): boolean {
+    return this.members?.isProven ?? true;
+  }
+
   /** To be called a few times a second. */
   tick(): void {
     const { members, options } = this;
     if (!members) return;
-    if (!this.cutOff && !members.isSure) {
-      this.cutOff = true;
-      options.notifier.pause();
-      options.log.warn('this node is cut off from the database: its NOTIFYs wait, others may send them');
-    }
+    this.fallSilent(members);
     if (this.cutOff) return;
     this.catchUp.poll(members).catch((error: unknown) => {
       options.log.debug({ err: error }, 'what other nodes have handed over cannot be read');
@@ -95,6 +96,7 @@ export class Cluster {
     const { members, options } = this;
     if (!members) return false;
     const dead = await members.tick();
+    this.fallSilent(members);
     // Beats go on meanwhile: what takes longer than the others' patience would never end.
     if (this.cutOff && !this.comingBack) void this.comeBack(members);
     if (dead.length === 0) return false;
@@ -133,17 +135,27 @@ export class Cluster {
     });
   }
 
+  /** When others may take this node for dead, or may have done so for a while. */
+  private fallSilent(members: Members): void {
+    if (this.cutOff || members.isProven) return;
+    this.cutOff = true;
+    this.options.notifier.pause();
+    this.options.log.warn('this node is cut off from the database: its NOTIFYs wait, others may send them');
+  }
+
   /** What was going on is looked at anew before it goes on: others may have taken it up. */
   private async comeBack(members: Members): Promise<void> {
-    const { notifier } = this.options;
+    const { notifier, log } = this.options;
     const { sureSince } = members.state;
     this.comingBack = true;
     const areRead = await this.catchUp.visitAll([...notifier.traffic.busyKeys]);
     this.comingBack = false;
+    if (areRead) members.prove(sureSince);
     // Cut off again in between: what was read first may have been taken up since.
-    if (!areRead || !members.isSure || members.state.sureSince !== sureSince) return;
+    if (!members.isProven) return;
     this.cutOff = false;
     notifier.resume();
+    log.info('this node tells its watchers again: what was under way was looked at anew');
   }
 }
 

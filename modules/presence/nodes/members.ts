@@ -26,6 +26,8 @@ export interface MembersState {
   promised: number;
   /** ms: since then the others have certainly taken this node for alive, if they do now. */
   sureSince: number;
+  /** The `sureSince` in which what was under way before has been looked at anew. */
+  provenSince: number | undefined;
   /** ms: when the others were looked at last. */
   lastLook: number;
 }
@@ -65,6 +67,7 @@ export class Members {
       lastBeat: Number.NEGATIVE_INFINITY,
       promised: options.timeout(),
       sureSince: Number.NEGATIVE_INFINITY,
+      provenSince: undefined,
       lastLook: options.now(),
     };
   }
@@ -105,6 +108,19 @@ export class Members {
   get isSure(): boolean {
     const { now, timeout } = this.options;
     return now() - this.state.lastBeat < patience * Math.min(timeout(), this.state.promised);
+  }
+
+  /**
+   * Whether nobody can have acted in this node's place since what it has under way was looked at: it may send. A gap between two
+   * beats counts even if it was over before anybody looked.
+   */
+  get isProven(): boolean {
+    return this.isSure && this.state.provenSince === this.state.sureSince;
+  }
+
+  /** What is under way was looked at anew. @param sureSince as it was when that began; another gap since makes it void */
+  prove(sureSince: number): void {
+    this.state.provenSince = sureSince;
   }
 
   /** Beats, looks at the others, and says who has died since the last time. @throws DatabaseUnavailable */

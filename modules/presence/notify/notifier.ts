@@ -187,8 +187,8 @@ export class Notifier {
   }
 
   private launch(channel: Channel, flow: Flow): void {
-    // Closed, or handed over, while the way to the watcher was looked for.
-    if (this.parked || channel.state !== 'flying') return;
+    // Closed, handed over, or looked for a second time after a pause, while the way to the watcher was looked for.
+    if (this.parked || channel.state !== 'flying' || channel.flight) return;
     const { sip, clock, log } = this.options;
     try {
       takeOff(channel, flow, { tower: this, by: this.self, contents: this.contents, sip, now: clock.now() });
@@ -253,7 +253,7 @@ export class Notifier {
   }
 
   private unreachable(channel: Channel, subscription: Subscription, error: unknown): void {
-    if (this.parked || channel.state !== 'flying') return;
+    if (this.parked || channel.state !== 'flying' || channel.flight) return;
     this.leavePlace(channel);
     if (channel.end?.subscription === subscription) this.finish(channel);
     else if (channel.end) this.next(channel);

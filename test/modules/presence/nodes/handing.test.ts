@@ -160,6 +160,20 @@ test('a node that is cut off falls silent before the other takes over, and drops
   assert.deepEqual([cseqs(a), cseqs(b)], [[1], [2]]);
 });
 
+test('a gap between two beats that is over before anybody has looked leaves no NOTIFY behind', async () => {
+  const [a, b] = await two();
+  await a.handle(subscribeText({ expires: 600 }));
+  await pass(2, [a, b]);
+  a.clock.advance(4200, 4200);
+  await a.handle(publishText({ body: '<a/>' }));
+  await a.quiet();
+  assert.deepEqual(cseqs(a), [1], 'the others may take it for dead soon');
+  await a.presence.beat();
+  await pass(2, [a, b]);
+  assert.deepEqual([cseqs(a), cseqs(b)], [[1, 2], []]);
+  assert.deepEqual(await a.presence.store.owing(), []);
+});
+
 test('who sees a part is told of what the other node changed when it shows in that part, and of nothing else', async () => {
   const [a, b] = await two(openRuled);
   await rule(a, ruleset({ handling: 'allow', grant: services }));

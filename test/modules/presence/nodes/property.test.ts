@@ -35,6 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('answer'), status: fc.constantFrom(200, 481, 500) } as const) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('hold', 'cutOff', 'reload', 'leave'), node } as const) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash'), node, after: fc.nat(6) } as const) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('stall'), node, seconds: fc.constantFrom(4, 5, 8) } as const) },
   {
     weight: 1,
     arbitrary: fc.record({

@@ -8,6 +8,7 @@ export type Step =
   | { do: 'burst'; requests: Request[] }
   | { do: 'answer'; status: 200 | 481 | 500 }
   | { do: 'hold' | 'cutOff' | 'reload' | 'leave'; node: number }
+  | { do: 'stall'; node: number; seconds: number }
   | { do: 'crash'; node: number; after: number }
   | { do: 'trouble'; node: number; outcome: 'stale' | 'away' | 'lost' }
   | { do: 'pass'; seconds: number };

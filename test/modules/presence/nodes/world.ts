@@ -5,29 +5,23 @@ import { ManualClock } from '../../../support/clock';
 import { FlakyDatabase } from '../database';
 import { Engine } from '../engine';
 import { key } from '../records';
-import { headerOf, publishText, subscribeText } from '../requests';
+import { publishText } from '../requests';
 import type { SentNotify } from '../sent-notify';
-import type { Dialog, Request, Step } from './steps';
+import { Acknowledged } from './acknowledged';
+import type { Step } from './steps';
 
 export class World {
   readonly clock = new ManualClock();
   readonly shared = new FlakyDatabase();
   readonly engines: Engine[] = [];
-  publications: { etag: string; expires: number }[] = [];
-  dialogs: Dialog[] = [];
-  /** What a request that was answered 503 may have done all the same. */
-  private uncertain = false;
   private readonly last = new Map<string, SentNotify>();
   readonly versions = new Map<string, number>();
   readonly faults: string[] = [];
-  /** Faults, unless what another request that was answered 503 has done explains them. */
-  private suspicions: string[] = [];
   private readonly history: string[] = [];
-  private serial = 0;
-
-  private get now(): number {
-    return this.clock.now() / 1000;
-  }
+  private readonly acknowledged = new Acknowledged(this.clock, this.faults);
+  private crashes = 0;
+  /** It takes requests, and none of its timers run. */
+  private stalled: number | undefined;
 
   private node(index: number): Engine {
     return this.engines[index] as Engine;
@@ -75,7 +69,8 @@ export class World {
       this.clock.advance(200, 200);
       const whole = this.clock.now() % 1000 === 0;
       await Promise.all(
-        this.engines.map(async ({ presence }) => {
+        this.engines.map(async ({ presence }, index) => {
+          if (index === this.stalled) return;
           presence.tick();
           if (!whole) return;
           await presence.housekeeping().catch(() => {});
@@ -90,7 +85,7 @@ export class World {
     this.history.push(JSON.stringify(action));
     switch (action.do) {
       case 'burst':
-        await Promise.all(action.requests.map((each) => this.request(each)));
+        await Promise.all(action.requests.map((each) => this.acknowledged.ask(this.node(each.node), each)));
         return this.resync();
       case 'hold':
         this.node(action.node).answering = false;
@@ -107,6 +102,8 @@ export class World {
       case 'reload':
         await this.node(action.node).reload();
         return;
+      case 'stall':
+        return this.stall(action.node, action.seconds);
       case 'leave':
         return this.leave(action.node);
       case 'crash':
@@ -119,86 +116,13 @@ export class World {
     }
   }
 
-  private async request(asked: Request): Promise<void> {
-    for (let n = 0; n < asked.after; n++) await new Promise((resolve) => setImmediate(resolve));
-    const publication = this.publications[asked.pick % Math.max(1, this.publications.length)];
-    const dialog = this.dialogs[asked.pick % Math.max(1, this.dialogs.length)];
-    switch (asked.do) {
-      case 'publish':
-        return this.publish(asked, undefined, `<n${++this.serial}/>`, asked.expires);
-      case 'refresh':
-        return publication && this.publish(asked, publication, '', asked.expires);
-      case 'modify':
-        return publication && this.publish(asked, publication, `<m${++this.serial}/>`, asked.expires);
-      case 'remove':
-        return publication && this.publish(asked, publication, '', 0);
-      case 'subscribe':
-      case 'fetch':
-        return this.subscribe(asked);
-      default:
-        return dialog && this.again(asked, dialog);
-    }
-  }
-
-  private async publish(
-    asked: Request,
-    of: World['publications'][number] | undefined,
-    body: string,
-    expires: number,
-  ): Promise<void> {
-    const text = publishText({ body, expires, ...(of ? { ifMatch: of.etag } : {}) });
-    const { status, headers } = await this.node(asked.node).handle(text);
-    if (status === 503) this.uncertain = true;
-    else if (status === 412) {
-      const isOver = !of || of.expires <= this.now || !this.publications.includes(of);
-      if (!isOver) this.suspicions.push(`412 for ${of.etag}, which lives`);
-    } else {
-      assert.equal(status, 200);
-      if (of) this.publications = this.publications.filter((each) => each !== of);
-      const etag = headerOf(headers, 'SIP-ETag') ?? '';
-      if (expires > 0) this.publications.push({ etag, expires: Math.ceil(this.now) + expires });
-    }
-  }
-
-  private async subscribe(asked: Request): Promise<void> {
-    const winfo = asked.do === 'subscribe' && asked.winfo;
-    const from = `sip:w${asked.pick}@example.com`;
-    const callId = `call-${++this.serial}`;
-    const event = winfo ? 'presence.winfo' : 'presence';
-    const expires = asked.do === 'fetch' ? 0 : asked.expires;
-    const { status, toTag = '' } = await this.node(asked.node).handle(subscribeText({ from, callId, event, expires }));
-    if (status === 503) {
-      this.uncertain = true;
-      return;
-    }
-    assert.equal(status, winfo ? 200 : 202);
-    if (expires > 0) this.dialogs.push({ callId, toTag, winfo, from, cseq: 1, expires: Math.ceil(this.now) + expires });
-  }
-
-  private async again(asked: Request, dialog: Dialog): Promise<void> {
-    const { callId, toTag, from, winfo } = dialog;
-    const expires = asked.do === 'unsubscribe' ? 0 : asked.expires;
-    const event = winfo ? 'presence.winfo' : 'presence';
-    const cseq = ++dialog.cseq;
-    const text = subscribeText({ callId, toTag, from, event, cseq, expires });
-    const { status } = await this.node(asked.node).handle(text);
-    const lives = dialog.expires > this.now && this.dialogs.includes(dialog);
-    if (status === 503) this.uncertain = true;
-    else if (status === 481) {
-      if (lives) this.suspicions.push(`481 in ${callId}, which lives`);
-    } else if (status < 300) {
-      if (expires === 0) this.dialogs = this.dialogs.filter((each) => each !== dialog);
-      else dialog.expires = Math.ceil(this.now) + expires;
-    } else assert.equal(status, 500);
-  }
-
   private async answer(status: number): Promise<void> {
     for (const engine of this.engines) {
       engine.answering = false;
       for (const notify of [...engine.sent]) {
         if (notify.answered) continue;
         notify.answer(status);
-        if (status === 481) this.dialogs = this.dialogs.filter(({ callId }) => callId !== notify.callId);
+        if (status === 481) this.acknowledged.end(notify.callId);
       }
     }
     await this.quiet();
@@ -224,15 +148,26 @@ export class World {
     await this.open(index);
   }
 
+  /** A node does not get to its beat for a while; what comes in the end finds it silent, and then it beats before it looks. */
+  private async stall(index: number, seconds: number): Promise<void> {
+    this.stalled = index;
+    await this.pass(seconds);
+    await this.acknowledged.ask(this.node(index), { do: 'publish', node: index, after: 0, pick: 0, expires: 600 });
+    await this.quiet();
+    this.stalled = undefined;
+    await this.node(index).presence.beat();
+    await this.resync();
+  }
+
   /** A node dies while a PUBLISH is under way there. */
   private async crash(index: number, after: number): Promise<void> {
-    void this.node(index).handle(publishText({ body: `<c${++this.serial}/>`, expires: 600 }));
+    void this.node(index).handle(publishText({ body: `<c${++this.crashes}/>`, expires: 600 }));
     for (let n = 0; n < after; n++) await new Promise((resolve) => setImmediate(resolve));
     this.node(index).kill();
     // Nobody sends it again, and nobody waits for its answer.
     for (const notify of this.node(index).sent) notify.answered = true;
     for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
-    this.uncertain = true;
+    this.acknowledged.uncertain = true;
     await this.open(index);
     await this.resync();
   }
@@ -245,24 +180,7 @@ export class World {
 
   /** What is stored is what was acknowledged, and what nobody knows of is taken as it is. */
   async resync(): Promise<void> {
-    const { publications, subscriptions } = await this.stored();
-    this.publications = this.publications.filter(({ expires }) => expires > this.now);
-    this.dialogs = this.dialogs.filter(({ expires }) => expires > this.now);
-    if (!this.uncertain) {
-      this.faults.push(...this.suspicions);
-      for (const { etag } of this.publications) if (!publications.has(etag)) this.faults.push(`${etag} is lost`);
-      for (const { callId, toTag } of this.dialogs) {
-        if (!subscriptions.has(`${callId} ${toTag} theirs`)) this.faults.push(`${callId} is lost`);
-      }
-    }
-    this.publications = [...publications.values()].map(({ etag, expires }) => ({ etag, expires }));
-    this.dialogs = [...subscriptions.values()].map((each) => {
-      const { callId, toTag, winfo, watcher, remoteCseq, expires } = each;
-      const known = this.dialogs.find((dialog) => dialog.callId === callId);
-      return known ?? { callId, toTag, winfo, from: watcher, cseq: remoteCseq, expires };
-    });
-    this.uncertain = false;
-    this.suspicions = [];
+    this.acknowledged.compare(await this.stored());
     this.check();
   }
 
