@@ -6,6 +6,7 @@ import { compileFunction } from 'node:vm';
 import { RollcallError } from '../base/errors';
 import { takeOut } from './code';
 import { compileModule } from './compile';
+import { keepCompiled } from './compiled';
 import type { ModuleDefinition } from './define';
 import { told } from './told';
 
@@ -13,6 +14,7 @@ import { told } from './told';
 const dist = join(__dirname, '..', '..');
 const builtIn = join(dist, 'modules');
 const extensions = ['.ts', '.js'];
+keepCompiled(builtIn);
 
 /** A module's code as its files are now, loaded beside what is in use. One of the two must be called. */
 export interface NewCode {

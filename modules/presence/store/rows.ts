@@ -140,10 +140,18 @@ function bytesOf(value: Value | undefined): Buffer {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : Buffer.alloc(0);
 }
 
-/** Of several rules documents the one called `index` counts (RFC 4825 §6.2), else the first by name. */
+/**
+ * Of several rules documents the one called `index` counts (RFC 4825 §6.2), else the first by name. Sorted here and not by the
+ * database: reads that ask for no order go together, for many presentities at a time.
+ */
 export function readRulesRows(rows: readonly Row[]): RulesDocument | undefined {
-  const row = rows.find(([name]) => String(name).endsWith('/index')) ?? rows[0];
-  return row && { name: String(row[0]), body: bytesOf(row[1]) };
+  let chosen: { name: string; row: Row; isIndex: boolean } | undefined;
+  for (const row of rows) {
+    const name = String(row[0]);
+    const isIndex = name.endsWith('/index');
+    if (!chosen || (isIndex === chosen.isIndex ? name < chosen.name : isIndex)) chosen = { name, row, isIndex };
+  }
+  return chosen && { name: chosen.name, body: bytesOf(chosen.row[1]) };
 }
 
 /** Null where nothing is owed, which is nearly everywhere. */

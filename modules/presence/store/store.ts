@@ -183,8 +183,6 @@ export class Store {
         table: xcap,
         where: { username: key.user, domain: key.domain, doc_type: presRules },
         columns: ['doc_uri', 'doc'],
-        orderBy: 'doc_uri',
-        limit: 8,
       },
     ];
   }
