@@ -6,6 +6,7 @@ import { formatListen } from '../config/listen';
 import { type RunningServer, startServer } from '../server';
 import type { Terminal } from './client-target';
 import { configArguments } from './command';
+import { helpersStandBack } from './helpers';
 import { inspect } from './inspect';
 import { tellSupervisor } from './supervisor';
 
@@ -18,6 +19,7 @@ and its script; with a problem in them nothing changes, and the log says why.`;
 /** Runs the command: resolves when the server has stopped. */
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   const { file } = configArguments(args);
+  helpersStandBack();
   const stopRequested = waitForSignal();
   const server = await startServer({ file }).catch(async (error: unknown) => {
     // The start ends at the first step that finds problems; the operator wants those of the later steps as well.

@@ -19,8 +19,10 @@ export class LoadWatch {
   readonly #transports: Pick<TransportLayer, 'backlogs' | 'stats'>;
   readonly #overload: Overload;
   readonly #log: Logger;
-  /** Messages read in a ms. */
+  /** Messages that can be read in a ms. */
   #rate = leastRate;
+  /** Messages that waited at the last look. */
+  #waited = 0;
   #awake = false;
   #busy = false;
 
@@ -50,8 +52,9 @@ export class LoadWatch {
     this.#wheel.after(lookEvery, () => {
       const now = this.#wheel.now();
       const read = (this.#transports.stats.received - received) / (now - began);
-      this.#rate = Math.max(leastRate, this.#rate + newest * (read - this.#rate));
-      const event = this.#overload.look({ delay: now - began - lookEvery, ...this.#unread(), now });
+      const { messages, full } = this.#unread();
+      this.#learn(read, messages);
+      const event = this.#overload.look({ delay: now - began - lookEvery, wait: messages / this.#rate, full, now });
       const { load, refused } = this.#overload;
       const seen = { lateMs: Math.round(load.delay), waitMs: Math.round(load.wait) };
       if (event?.kind === 'begun')
@@ -63,14 +66,25 @@ export class LoadWatch {
     });
   }
 
-  /** What waits in the kernel: for how long, at the rate at which it is read, and how full the fullest buffer is. */
-  #unread(): { wait: number; full: number } {
+  /**
+   * What is read while little waits is what comes, and more could be read: only a higher number tells something then. Taken for
+   * what can be read it would make of each moment in which nobody reads (a collection of garbage) twice as long a wait as there is.
+   */
+  #learn(read: number, messages: number): void {
+    const always = Math.min(this.#waited, messages) > lookEvery * this.#rate;
+    this.#waited = messages;
+    if (always || read > this.#rate) this.#rate += newest * (read - this.#rate);
+    this.#rate = Math.max(leastRate, this.#rate);
+  }
+
+  /** What waits in the kernel: how many messages, and how full the fullest buffer is. */
+  #unread(): { messages: number; full: number } {
     let bytes = 0;
     let full = 0;
     for (const { backlog, receiveBuffer } of this.#transports.backlogs()) {
       bytes += backlog.bytes;
       full = Math.max(full, backlog.bytes / receiveBuffer);
     }
-    return { wait: bytes / datagramBytes / this.#rate, full };
+    return { messages: bytes / datagramBytes, full };
   }
 }
