@@ -6,7 +6,7 @@ import { formatListen } from '../config/listen';
 import { type RunningServer, startServer } from '../server';
 import type { Terminal } from './client-target';
 import { configArguments } from './command';
-import { helpersStandBack } from './helpers';
+import { helpersStandBack } from './helper-threads';
 import { inspect } from './inspect';
 import { tellSupervisor } from './supervisor';
 

@@ -67,8 +67,8 @@ export class LoadWatch {
   }
 
   /**
-   * What is read while little waits is what comes, and more could be read: only a higher number tells something then. Taken for
-   * what can be read it would make of each moment in which nobody reads (a collection of garbage) twice as long a wait as there is.
+   * What is read while little waits is what comes, and more could be read: only a higher number tells something then. Taken for what
+   * can be read it would make a long wait of each moment in which nobody reads (a collection of garbage).
    */
   #learn(read: number, messages: number): void {
     const always = Math.min(this.#waited, messages) > lookEvery * this.#rate;

@@ -146,7 +146,7 @@ export class Cluster {
   /** What was going on is looked at anew before it goes on: others may have taken it up. */
   private async comeBack(members: Members): Promise<void> {
     const { notifier, log } = this.options;
-    const { sureSince } = members.state;
+    const { sureSince, provenSince } = members.state;
     this.comingBack = true;
     const areRead = await this.catchUp.visitAll([...notifier.traffic.busyKeys]);
     this.comingBack = false;
@@ -155,7 +155,8 @@ export class Cluster {
     if (!members.isProven) return;
     this.cutOff = false;
     notifier.resume();
-    log.info('this node tells its watchers again: what was under way was looked at anew');
+    if (provenSince !== undefined)
+      log.info('this node tells its watchers again: what was under way was looked at anew');
   }
 }
 

@@ -187,7 +187,7 @@ export class Notifier {
   }
 
   private launch(channel: Channel, flow: Flow): void {
-    // Closed, handed over, or looked for a second time after a pause, while the way to the watcher was looked for.
+    // While the way was looked for all was closed or handed over, or a pause has made it be looked for again and that was quicker.
     if (this.parked || channel.state !== 'flying' || channel.flight) return;
     const { sip, clock, log } = this.options;
     try {

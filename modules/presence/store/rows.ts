@@ -145,13 +145,10 @@ function bytesOf(value: Value | undefined): Buffer {
  * database: reads that ask for no order go together, for many presentities at a time.
  */
 export function readRulesRows(rows: readonly Row[]): RulesDocument | undefined {
-  let chosen: { name: string; row: Row; isIndex: boolean } | undefined;
-  for (const row of rows) {
-    const name = String(row[0]);
-    const isIndex = name.endsWith('/index');
-    if (!chosen || (isIndex === chosen.isIndex ? name < chosen.name : isIndex)) chosen = { name, row, isIndex };
-  }
-  return chosen && { name: chosen.name, body: bytesOf(chosen.row[1]) };
+  const documents = rows.map(([name, body]) => ({ name: String(name), body }));
+  documents.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const chosen = documents.find(({ name }) => name.endsWith('/index')) ?? documents[0];
+  return chosen && { name: chosen.name, body: bytesOf(chosen.body) };
 }
 
 /** Null where nothing is owed, which is nearly everywhere. */

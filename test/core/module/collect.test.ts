@@ -18,9 +18,9 @@ afterEach(async () => {
   await server?.stop();
 });
 
-/** Bytes in use when everything that can be collected has been. */
+/** Bytes in use when everything that can be collected has been: what the engine has learned about calls goes when it has not been used for some collections. */
 async function heapUsed(): Promise<number> {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 25; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     collect();
   }
@@ -67,9 +67,9 @@ test(`every module is reloaded ${rounds} times under load: its earlier lives are
   });
   const told = left.map(([name, count]) => `${name} ${count}`).join(', ');
   t.diagnostic(`${rounds * names.length} reloads: heap ${Math.round(grown / 1024)} KiB more, lives left: ${told}`);
-  // The engine keeps the last few for a while, in what it has learned about calls: the number does not rise with the rounds.
+  // Code that runs all the while may still have learned about the last few.
   assert.deepEqual(
-    left.filter(([, count]) => count > 10),
+    left.filter(([, count]) => count > 3),
     [],
   );
   assert.ok(grown < 8 * 2 ** 20, `the heap has grown by ${grown} bytes`);

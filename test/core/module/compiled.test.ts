@@ -1,17 +1,17 @@
 // Tests that a module file is compiled once for each text it has, and made anew at each load.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { takeOut } from '../../../core/module/code';
 import { keepCompiled } from '../../../core/module/compiled';
+import { Scratch } from '../../support/scratch';
 
 function scratchFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  const scratch = new Scratch();
+  t.after(() => scratch.remove());
+  return scratch.folder;
 }
 
 /** Loads a file as at a reload, and says how often V8 was given its text. */
@@ -76,4 +76,20 @@ test('errors have the line and column of the file', (t) => {
     () => require(broken),
     ({ stack }: Error) => stack?.startsWith(`${broken}:2`) ?? false,
   );
+});
+
+test('errors name the line of the source, after another load too', (t) => {
+  const folder = scratchFolder(t);
+  keepCompiled(folder);
+  const file = join(folder, 'file.js');
+  // Line 3 of the file is line 2 of the source (AACA: file 0, one line on, column 0).
+  const map = { version: 3, sources: ['written.ts'], names: [], mappings: 'AAAA;;AACA' };
+  const encoded = Buffer.from(JSON.stringify(map)).toString('base64');
+  const code = 'exports.fail = () => {\n\nthrow new Error("here");\n};\n';
+  writeFileSync(file, `${code}//# sourceMappingURL=data:application/json;base64,${encoded}\n`);
+  for (let times = 0; times < 2; times++) {
+    takeOut(folder);
+    const { fail } = require(file) as { fail(): never };
+    assert.throws(fail, ({ stack }: Error) => stack?.includes(`${join(folder, 'written.ts')}:2:`) ?? false);
+  }
 });

@@ -87,6 +87,27 @@ describe('a server with more requests than it can serve', () => {
     assert.deepEqual(h.logged, ['more requests than can be served: some get 503', 'the overload is over']);
   });
 
+  it('knows how much it can read from when much came, and learns that it is less only while something waits', () => {
+    const h = loaded(0);
+    /** Looks, each 20 ms after the last; so many messages are read in each. */
+    const looks = (count: number, read: number) => {
+      for (let n = 0; n < count; n++) {
+        h.receive(request({ headers: ['SIP-If-Match: abc'] }), h.flow);
+        h.transports.stats.received += read;
+        h.clock.advance(20);
+      }
+    };
+    looks(20, 400);
+    looks(50, 20);
+    h.transports.waiting = full;
+    looks(2, 20);
+    assert.deepEqual(h.layer.overload.refused, { new: 0, known: 0 }, 'it can be read in 40 ms');
+    assert.ok(h.layer.overload.load.wait < 50);
+    looks(30, 20);
+    assert.ok(h.layer.overload.load.wait > 400);
+    assert.ok(h.layer.overload.refused.known > 0);
+  });
+
   it('rests when nothing comes', () => {
     const h = loaded(0);
     h.clock.advance(200);

@@ -212,6 +212,35 @@ test('a way that is found only after the subscription has ended is not taken', a
   assert.equal(engine.sent.length, 1);
 });
 
+test('a way that is looked for a second time after a pause is taken once, and the failure of the other ends nothing', async () => {
+  const ways: { found(flow: ReturnType<typeof flowOf>): void; failed(error: Error): void }[] = [];
+  const finding = () => new Promise<ReturnType<typeof flowOf>>((found, failed) => void ways.push({ found, failed }));
+  const engine = await Engine.open({ findFlow: () => undefined as never, flowTo: finding });
+  engine.answering = false;
+  const flow = flowOf('udp:127.0.0.1:5060>127.0.0.1:5070');
+  const pause = async () => {
+    engine.presence.notifier.pause();
+    engine.presence.notifier.resume();
+    await engine.quiet();
+  };
+  await engine.handle(subscribeText());
+  await engine.quiet();
+  await pause();
+  assert.equal(ways.length, 2);
+  for (const { found } of ways) found(flow);
+  await engine.quiet();
+  assert.deepEqual(engine.sent.map(summary), [[1, 'active;expires=3600', 'closed']]);
+  await answer(engine, 200);
+  await engine.handle(subscribeText({ callId: 'another' }));
+  await engine.quiet();
+  await pause();
+  ways[3]?.found(flow);
+  ways[2]?.failed(new Error('no way'));
+  await engine.quiet();
+  await answer(engine, 200);
+  assert.equal((await resourceOf(engine)).subscriptions.size, 2);
+});
+
 test('a watcher that has moved is not ended by the failure of a NOTIFY to its old place', async () => {
   const engine = await watched();
   await publish(engine, '<a/>');

@@ -7,6 +7,7 @@ import type { ResourceChange } from '../../../../modules/presence/changes';
 import { applyChanges } from '../../../../modules/presence/changes';
 import { isEmpty, keyOfUri, type Resource, type Subscription } from '../../../../modules/presence/resource';
 import { sizes } from '../../../../modules/presence/sizes';
+import { readRulesRows } from '../../../../modules/presence/store/rows';
 import { schemaOf } from '../../../../modules/presence/store/schema';
 import { Store } from '../../../../modules/presence/store/store';
 import { key, publication, resource, startSeconds, subscription, watcher as waiting } from '../records';
@@ -236,4 +237,14 @@ test('a dialog is found by its Call-ID and both tags', async () => {
   assert.equal(await store.findDialog('call-1', 'ours', 'theirs'), key.uri);
   assert.equal(await store.findDialog('call-1', 'theirs', 'ours'), undefined);
   assert.equal(await store.findDialog('x'.repeat(5000), 'ours', 'theirs'), undefined);
+});
+
+test('of several rules documents the one called index counts, else the first by name, in whatever order they come', () => {
+  const rows = ['/b/index', '/a/other', '/a/first'].map((name) => [name, Buffer.from(name)]);
+  for (const order of [rows, rows.toReversed(), [...rows.slice(1), ...rows.slice(0, 1)]]) {
+    assert.equal(readRulesRows(order)?.name, '/b/index');
+    const unnamed = order.filter(([name]) => name !== '/b/index');
+    assert.deepEqual(readRulesRows(unnamed), { name: '/a/first', body: Buffer.from('/a/first') });
+  }
+  assert.equal(readRulesRows([]), undefined);
 });

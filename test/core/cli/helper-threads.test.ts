@@ -9,7 +9,7 @@ import { root } from '../../support/tree';
 const program = `
   const { readdirSync, readFileSync, promises } = require('node:fs');
   const { Worker } = require('node:worker_threads');
-  require(${JSON.stringify(join(root, 'dist', 'core', 'cli', 'helpers.js'))}).helpersStandBack();
+  require(${JSON.stringify(join(root, 'dist', 'core', 'cli', 'helper-threads.js'))}).helpersStandBack();
   const before = readdirSync('/proc/self/task').length;
   const worker = new Worker('require("node:worker_threads").parentPort.postMessage("up"); setInterval(() => {}, 1000)', { eval: true });
   worker.once('message', async () => {
