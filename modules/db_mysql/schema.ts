@@ -42,13 +42,17 @@ export async function prepareTables(
   where: string,
   change: boolean,
 ): Promise<Prepared> {
-  const first = await look(session, tables, where);
+  const first = await look(session, tables, where).catch((error: unknown) => {
+    // A table that another node is just making or changing looks like somebody else's: only with the lock is a refusal certain.
+    if (error instanceof RollcallError) return locked(session, () => look(session, tables, where));
+    throw error;
+  });
   if (first.plans.every(({ plan }) => plan.action === 'keep')) return finish(first);
   const missing = first.plans.find(({ plan }) => plan.action !== 'keep');
   if (!change && missing !== undefined) throw notAllowed(missing, where);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await makeTables(session, tables, where);
+      return await locked(session, () => makeTables(session, tables, where));
     } catch (error) {
       if (!isOvertaken(error) || attempt === maxAttempts) throw error;
       await new Promise((resolve) => setTimeout(resolve, pause));
@@ -57,16 +61,20 @@ export async function prepareTables(
 }
 
 async function makeTables(session: Session, tables: readonly Table[], where: string): Promise<Prepared> {
-  // Nodes that start together would make the tables together. The server ends this lock with the connection.
+  const { plans } = await look(session, tables, where);
+  if (!(await findTables(session, [versionTable.name])).has(versionTable.name)) {
+    await session.query([createTableSql(versionTable, session.server.flavour)], 0);
+    await recordVersion(session, versionTable);
+  }
+  for (const each of plans) await carryOut(session, each);
+  return { ...finish(await look(session, tables, where)), steps: stepsOf(plans) };
+}
+
+/** Nodes that start together would make the tables together. The server ends this lock with the connection. */
+async function locked<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query([`DO GET_LOCK(${lockName}, ${lockPatience})`], 0);
   try {
-    const { plans } = await look(session, tables, where);
-    if (!(await findTables(session, [versionTable.name])).has(versionTable.name)) {
-      await session.query([createTableSql(versionTable, session.server.flavour)], 0);
-      await recordVersion(session, versionTable);
-    }
-    for (const each of plans) await carryOut(session, each);
-    return { ...finish(await look(session, tables, where)), steps: stepsOf(plans) };
+    return await work();
   } finally {
     await session.query([`DO RELEASE_LOCK(${lockName})`]);
   }
@@ -88,13 +96,13 @@ interface Look {
 async function look(session: Session, tables: readonly Table[], where: string): Promise<Look> {
   const names = tables.map((table) => table.name);
   const stored = await findTables(session, names);
+  // Looking at tables keeps others from changing them until the transaction ends.
+  await session.query(['COMMIT']);
   const plans = tables.map((table) => {
     const found = stored.get(table.name);
     if (found !== undefined) checkEngine(table, found, where);
     return { table, stored: found, plan: planStored(table, found, where) };
   });
-  // Looking at tables keeps others from changing them until the transaction ends.
-  await session.query(['COMMIT']);
   return { plans, stored };
 }
 

@@ -1,6 +1,7 @@
 // Owns the proof that tables are made with Kamailio's names, migrated by declared steps, refused by name, and read as Kamailio left them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createConnection } from 'mysql2/promise';
 import { RollcallError } from '../../../core/base/errors';
 import type { Table, Value, Write } from '../../../core/db/database';
 import { isMysql, mariadbMissing } from '../../support/mariadb';
@@ -147,6 +148,24 @@ describe('tables in MariaDB', { skip: mariadbMissing }, () => {
     const results = await Promise.all(nodes.map((node) => node.migrate([newer], true)));
     assert.equal(results.filter(([step]) => step?.action === 'migrated').length, 1);
     for (const node of nodes) await node.close();
+  });
+
+  it('a table that another node is just changing is not refused: it is looked at again when that is done', async () => {
+    const { url, query, prepare } = await scene();
+    await prepare([watchers]);
+    // What a look finds that reads the columns before the other node has changed them, and the version after.
+    await query("UPDATE version SET table_version = 5 WHERE table_name = 'watchers'");
+    const other = await createConnection(url);
+    await other.query("DO GET_LOCK(CONCAT('rollcall.', LEFT(DATABASE(), 48)), 5)");
+    const node = await openTestDatabase(url);
+    const started = node.migrate([newer], true);
+    const waits = async () =>
+      (await query("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'")).length > 0;
+    while (!(await waits())) await new Promise((resolve) => setTimeout(resolve, 20));
+    await query("UPDATE version SET table_version = 3 WHERE table_name = 'watchers'");
+    await other.end();
+    assert.deepEqual(await started, [{ table: 'watchers', action: 'migrated', from: 3, to: 5 }]);
+    await node.close();
   });
 
   it('with db_auto_migrate off, a missing or older table stops the start and names the command', async () => {

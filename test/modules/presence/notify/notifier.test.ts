@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { cseqCeiling, type Resource } from '../../../../modules/presence/resource';
-import { Engine, flowOf } from '../engine';
+import { Engine } from '../engine';
 import { key } from '../records';
 import { publishText, subscribeText } from '../requests';
 import type { SentNotify } from '../sent-notify';
@@ -194,51 +194,6 @@ test('the last NOTIFY does not wait for a back-off to pass', async () => {
   await answer(engine, 200);
   await engine.pass(10);
   assert.equal(engine.sent.length, 3);
-});
-
-test('a way that is found only after the subscription has ended is not taken', async () => {
-  let found: (flow: ReturnType<typeof flowOf>) => void = () => {};
-  const finding = () => new Promise<ReturnType<typeof flowOf>>((resolve) => (found = resolve));
-  const engine = await Engine.open({ findFlow: () => undefined as never, flowTo: finding });
-  engine.answering = false;
-  const { toTag } = await engine.handle(subscribeText());
-  await engine.quiet();
-  await engine.handle(subscribeText({ toTag, cseq: 2, expires: 0 }));
-  await engine.quiet();
-  found(flowOf('udp:127.0.0.1:5060>127.0.0.1:5070'));
-  await engine.quiet();
-  assert.deepEqual(engine.sent.map(summary), [[1, 'terminated;reason=timeout', 'closed']]);
-  await answer(engine, 200);
-  assert.equal(engine.sent.length, 1);
-});
-
-test('a way that is looked for a second time after a pause is taken once, and the failure of the other ends nothing', async () => {
-  const ways: { found(flow: ReturnType<typeof flowOf>): void; failed(error: Error): void }[] = [];
-  const finding = () => new Promise<ReturnType<typeof flowOf>>((found, failed) => void ways.push({ found, failed }));
-  const engine = await Engine.open({ findFlow: () => undefined as never, flowTo: finding });
-  engine.answering = false;
-  const flow = flowOf('udp:127.0.0.1:5060>127.0.0.1:5070');
-  const pause = async () => {
-    engine.presence.notifier.pause();
-    engine.presence.notifier.resume();
-    await engine.quiet();
-  };
-  await engine.handle(subscribeText());
-  await engine.quiet();
-  await pause();
-  assert.equal(ways.length, 2);
-  for (const { found } of ways) found(flow);
-  await engine.quiet();
-  assert.deepEqual(engine.sent.map(summary), [[1, 'active;expires=3600', 'closed']]);
-  await answer(engine, 200);
-  await engine.handle(subscribeText({ callId: 'another' }));
-  await engine.quiet();
-  await pause();
-  ways[3]?.found(flow);
-  ways[2]?.failed(new Error('no way'));
-  await engine.quiet();
-  await answer(engine, 200);
-  assert.equal((await resourceOf(engine)).subscriptions.size, 2);
 });
 
 test('a watcher that has moved is not ended by the failure of a NOTIFY to its old place', async () => {
