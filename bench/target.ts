@@ -38,8 +38,8 @@ export class Ours implements Target {
   ) {}
 
   /**
-   * ROLLCALL=/other/checkout/bin/rollcall measures another build with the same configuration; NODE_FLAGS are Node's
-   * (`--cpu-prof --cpu-prof-dir=…`). @param env what the configuration names
+   * ROLLCALL=/other/checkout/bin/rollcall measures another build with the same configuration; flags and ROLLCALL_NODE_OPTIONS are
+   * Node's (`--cpu-prof --cpu-prof-dir=…`). @param env what the configuration names
    */
   static async start(
     config = join(root, 'bench', 'rollcall.yaml'),
@@ -59,10 +59,11 @@ export class Ours implements Target {
   /** Starts it, or starts it again on what it had stored; resolves when it says that it is ready. */
   async start(): Promise<void> {
     const program = process.env.ROLLCALL ?? join(root, 'bin', 'rollcall');
-    const flags = (process.env.NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
-    const child = spawn(process.execPath, [...this.flags, ...flags, program, 'serve', '-f', this.config], {
+    const ROLLCALL_NODE_OPTIONS = [process.env.ROLLCALL_NODE_OPTIONS ?? '', ...this.flags].join(' ');
+    const here = { PORT: String(this.port), BENCH_DB: join(this.folder, 'bench.db'), ROLLCALL_NODE_OPTIONS };
+    const child = spawn(program, ['serve', '-f', this.config], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, PORT: String(this.port), BENCH_DB: join(this.folder, 'bench.db'), ...this.env },
+      env: { ...process.env, ...here, ...this.env },
     });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {

@@ -139,7 +139,7 @@ async function build() {
   if (existsSync(inRoot('dist'))) renameSync(inRoot('dist'), old);
   renameSync(fresh, inRoot('dist'));
   rmSync(old, { recursive: true, force: true });
-  spawnSync(process.execPath, [inRoot('bin', 'rollcall'), 'types', '-f', inRoot('etc', 'rollcall.yaml')], {
+  spawnSync(process.execPath, [inRoot('bin', 'rollcall.js'), 'types', '-f', inRoot('etc', 'rollcall.yaml')], {
     stdio: 'ignore',
   });
 }

@@ -4,7 +4,8 @@ import { echoed, type Finding, load, withOurs } from './finding';
 /** Of the highest rate at which 99 % were answered within 100 ms and next to nothing was sent again. */
 const share = 0.7;
 
-const searching = ['--find-max', '--step', '3', '--seconds', '8'];
+/** The search begins at half of what is answered when somebody always waits, and ends after so many seconds. */
+const searching = ['--find-max', '--step', '3', '--seconds', '8', '--budget', '75'];
 /** Seconds at 70 %. */
 const seconds = 20;
 
@@ -17,7 +18,9 @@ export async function latency(): Promise<Finding[]> {
 
 function at(workload: string, size: readonly string[], goal: number): Promise<Finding[]> {
   return withOurs(async (server) => {
-    const most = await load(server, workload, ...size, ...searching, '--domain', 'most.example');
+    const busy = await load(server, workload, ...size, '--seconds', '5', '--domain', 'busy.example');
+    const from = ['--rate', String(Math.floor(busy.ops_s / 2))];
+    const most = await load(server, workload, ...size, ...searching, ...from, '--domain', 'most.example');
     const rate = Math.floor(most.ops_s * share);
     const measured = load(server, workload, ...size, '--rate', String(rate), '--seconds', String(seconds));
     const [phase, floor] = await Promise.all([measured, echoed(200, seconds)]);

@@ -92,8 +92,25 @@ export function weighValue(table: Table, column: Column, value: Value, stored: b
 /** Most values of one `in`: a statement has room for so many. */
 export const maxIn = 1000;
 
-/** @throws RollcallError when a query does not fit its table. */
-export function checkSelect(query: Select): void {
+/** @throws RollcallError when a query does not fit its table, or depends on none that is asked before it. */
+export function checkSelects(queries: readonly Select[]): void {
+  for (const [i, query] of queries.entries()) {
+    checkSelect(query);
+    const { ifFound } = query;
+    if (ifFound && (ifFound.ifFound || placeOf(queries, i, ifFound) < 0)) {
+      throw new RollcallError(`a select of table ${query.table.name} depends on one that is not asked before it`);
+    }
+  }
+}
+
+/** Where the query stands on which query `i` depends; -1 when it is not among those before it. Looked for backwards: it is near. */
+export function placeOf(queries: readonly Select[], i: number, condition: Select): number {
+  let place = i - 1;
+  while (place >= 0 && queries[place] !== condition) place--;
+  return place;
+}
+
+function checkSelect(query: Select): void {
   const table = query.table;
   for (const name in query.where) {
     const column = table.columns[positionOf(table, name)];

@@ -76,6 +76,8 @@ export interface Select {
   readonly limit?: number;
   /** The rows hold these columns in this order; all columns of the table when not given. */
   readonly columns?: readonly string[];
+  /** Asked only if this query finds a row: one that stands before it in the same call, and has no such condition itself. Else it finds nothing. */
+  readonly ifFound?: Select;
 }
 
 export type Outcome = 'committed' | 'stale';
@@ -101,7 +103,7 @@ export interface Database {
    */
   prepare(tables: readonly Table[]): Promise<void>;
   /**
-   * One round trip, one snapshot: all answers are of the same moment, and hold everything committed before the call.
+   * One snapshot, in one round trip or, when some depend on others, two: all answers are of the same moment, and hold everything committed before the call.
    * @throws DatabaseUnavailable
    */
   select(queries: readonly Select[]): Promise<Row[][]>;

@@ -25,9 +25,10 @@ export interface Reading {
 /** Queries in one statement. */
 const maxMerged = 500;
 
-/** Statements for queries; the answer of query `i` is the list `i` of `answers`. */
+/** Statements for those of the queries that `isAsked` names; the answer of query `i` is the list `i` of `answers`. */
 export function readingsOf(
   queries: readonly Select[],
+  isAsked: (query: Select) => boolean,
   statementsOf: (table: Table) => RowStatements,
   flavour: Flavour,
 ): Reading[] {
@@ -35,6 +36,7 @@ export function readingsOf(
   const groups: number[][] = [];
   const open = new Map<string, number[]>();
   for (const [i, query] of queries.entries()) {
+    if (!isAsked(query)) continue;
     if (!isMergeable(query)) {
       groups.push([i]);
       continue;

@@ -1,8 +1,8 @@
 // Owns reads on their way to the database and back: what waits goes together, in one round trip and one snapshot.
-import { checkSelect, DatabaseUnavailable, type Row, type Select, type Table } from '../../core/api';
+import { checkSelects, DatabaseUnavailable, type Row, type Select, type Table } from '../../core/api';
 import type { Connections, Session } from './connections';
 import { faultOf, unavailable } from './faults';
-import { readingsOf } from './queries';
+import { type Reading, readingsOf } from './queries';
 import type { RowStatements } from './rows';
 
 export interface ReaderOptions {
@@ -18,6 +18,7 @@ export interface ReaderOptions {
 
 /** Reads in one round trip. */
 const maxBatch = 200;
+const snapshot = 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY';
 
 interface Waiting {
   readonly queries: readonly Select[];
@@ -44,7 +45,7 @@ export class Reader {
       if (this.#waiting.length >= this.#options.maxWaiting) {
         throw new DatabaseUnavailable('too many reads wait already', 2);
       }
-      for (const query of queries) checkSelect(query);
+      checkSelects(queries);
       this.#waiting.push({ queries, resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
@@ -116,16 +117,26 @@ export class Reader {
 
   async #ask(session: Session, queries: readonly Select[]): Promise<Row[][]> {
     const answers: Row[][] = queries.map(() => []);
-    const readings = readingsOf(queries, this.#options.statementsOf, session.server.flavour);
-    const statements = readings.map(({ sql }) => sql);
-    // One statement is a snapshot by itself.
-    const whole =
-      statements.length === 1
-        ? statements
-        : ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', ...statements, 'COMMIT'];
-    const rows = await session.query(whole);
-    const skipped = whole.length === 1 ? 0 : 1;
-    for (const [i, reading] of readings.entries()) reading.take(rows[i + skipped] as unknown[][], answers);
+    const { statementsOf } = this.#options;
+    const { flavour } = session.server;
+    const send = async (readings: readonly Reading[], before: readonly string[], after: readonly string[]) => {
+      const rows = await session.query([...before, ...readings.map(({ sql }) => sql), ...after]);
+      for (const [i, reading] of readings.entries()) reading.take(rows[i + before.length] as unknown[][], answers);
+    };
+    const first = readingsOf(queries, ({ ifFound }) => !ifFound, statementsOf, flavour);
+    if (!queries.some(({ ifFound }) => ifFound)) {
+      // One statement is a snapshot by itself.
+      if (first.length === 1) await send(first, [], []);
+      else await send(first, [snapshot], ['COMMIT']);
+      return answers;
+    }
+    await send(first, [snapshot], []);
+    const found = new Set(queries.filter((_, i) => answers[i]?.length));
+    await send(
+      readingsOf(queries, ({ ifFound }) => ifFound !== undefined && found.has(ifFound), statementsOf, flavour),
+      [],
+      ['COMMIT'],
+    );
     return answers;
   }
 }

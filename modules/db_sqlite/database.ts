@@ -6,7 +6,7 @@ import {
   type Clock,
   type CommitMeter,
   ConstraintViolated,
-  checkSelect,
+  checkSelects,
   type Database,
   DatabaseUnavailable,
   defaultGroupLimits,
@@ -128,7 +128,7 @@ export class SqliteDatabase implements Database {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new DatabaseUnavailable('the database is closed', 1);
       if (this.#reads.length >= this.#maxWaiting) throw new DatabaseUnavailable('too many reads wait already', 2);
-      for (const query of queries) checkSelect(query);
+      checkSelects(queries);
       this.#reads.push({ queries, resolve, reject });
       // What the same turn of the loop still asks for goes in the same message.
       if (this.#reads.length === 1) setImmediate(() => void this.#read());

@@ -2,21 +2,33 @@
 import type { Value } from '../../core/api';
 import { type Job, kinds } from './protocol';
 
-/** Places to begin with: enough for a dozen refreshes. */
-const firstRoom = 256;
+/** Places to begin with, and again after a job that needed far more. */
+const firstRoom = 4096;
+const mostRoom = 16 * firstRoom;
 const noBlobs = new Uint8Array(0);
 
 export type Packed = Pick<Job, 'numbers' | 'kinds' | 'texts' | 'blobs'>;
 
-/** Collects numbers and values. What it hands out is new memory each time, because it is given away. */
+/** Collects the numbers and values of one job after the other. What it hands out is new memory each time, because it is given away. */
 export class Packer {
   #numbers = new Float64Array(firstRoom);
   #count = 0;
   #kinds = new Uint8Array(firstRoom);
   #values = 0;
   #texts = '';
-  readonly #blobs: Uint8Array[] = [];
+  #blobs: Uint8Array[] = [];
   #blobBytes = 0;
+
+  /** Begins a job; what another one has left when it could not be packed is forgotten. */
+  begin(): void {
+    if (this.#numbers.length > mostRoom) this.#numbers = new Float64Array(firstRoom);
+    if (this.#kinds.length > mostRoom) this.#kinds = new Uint8Array(firstRoom);
+    this.#count = 0;
+    this.#values = 0;
+    this.#texts = '';
+    this.#blobs = [];
+    this.#blobBytes = 0;
+  }
 
   number(value: number): void {
     if (this.#count === this.#numbers.length) this.#numbers = grown(this.#numbers, new Float64Array(2 * this.#count));

@@ -8,6 +8,7 @@ import {
   guardUpdateSql,
   type Layout,
   layoutOf,
+  placeOf,
   putSql,
   type Select,
   selectShape,
@@ -45,6 +46,7 @@ export class StatementBook {
   readonly #texts: StatementText[] = [];
   readonly #ids = new Map<string, number>();
   readonly #tables = new WeakMap<Table, TableBook>();
+  readonly #packer = new Packer();
   #sent = 0;
 
   /** A new thread knows nothing: the next job brings every statement along. */
@@ -53,7 +55,7 @@ export class StatementBook {
   }
 
   packChanges(changes: readonly Change[]): Job {
-    const packer = new Packer();
+    const packer = this.#begin();
     for (const change of changes) {
       const { guard, writes } = change;
       packer.number(writes.length + (guard === undefined ? 0 : 1));
@@ -76,8 +78,8 @@ export class StatementBook {
   }
 
   packSelects(queries: readonly Select[]): Job {
-    const packer = new Packer();
-    for (const query of queries) {
+    const packer = this.#begin();
+    for (const [i, query] of queries.entries()) {
       const { select } = this.#book(query.table);
       const shape = selectShape(query);
       let id = select.get(shape);
@@ -88,9 +90,15 @@ export class StatementBook {
         select.set(shape, id);
       }
       packer.number(id);
+      packer.number(query.ifFound === undefined ? 0 : i - placeOf(queries, i, query.ifFound));
       selectValues(query, (value) => packer.value(value));
     }
     return this.#job(packer, queries.length);
+  }
+
+  #begin(): Packer {
+    this.#packer.begin();
+    return this.#packer;
   }
 
   #packGuard(packer: Packer, guard: Guard): void {

@@ -1,7 +1,7 @@
 // Owns a database file of another server to read from, in the thread of whoever reads: an import has nothing else to do meanwhile.
 import Sqlite from 'better-sqlite3';
 import {
-  checkSelect,
+  checkSelects,
   DatabaseUnavailable,
   RollcallError,
   type Row,
@@ -57,7 +57,15 @@ export class SqliteSource implements SourceDatabase {
   }
 
   async select(queries: readonly Select[]): Promise<Row[][]> {
-    return this.#asking(() => queries.map((query) => this.#select(query)));
+    return this.#asking(() => {
+      checkSelects(queries);
+      const answers = new Map<Select, Row[]>();
+      return queries.map((query) => {
+        const rows = query.ifFound && answers.get(query.ifFound)?.length === 0 ? [] : this.#select(query);
+        answers.set(query, rows);
+        return rows;
+      });
+    });
   }
 
   async close(): Promise<void> {
@@ -65,7 +73,6 @@ export class SqliteSource implements SourceDatabase {
   }
 
   #select(query: Select): Row[] {
-    checkSelect(query);
     const values: Value[] = [];
     selectValues(query, (value) => values.push(value));
     const rows = this.#db

@@ -10,7 +10,7 @@ import type { TableNames } from './store/schema';
  * Number of the shape of a `Handover`, and of all that hangs on it: resources, subscriptions, publications, channels. Raise it
  * with every change of one of these: a life that does not know the shape begins as after a crash, with what is stored.
  */
-export const handoverVersion = 10;
+export const handoverVersion = 11;
 
 /** What the outcome of a NOTIFY asks to be stored. */
 export type Followup =

@@ -138,6 +138,8 @@ export interface Resource extends Stored {
   /** Derived from `subscriptions`: how many each watcher has, from a crowd on; and how many are for watcherinfo. */
   watching: SmallMap<number> | undefined;
   winfoSubscriptions: number;
+  /** Derived from `subscriptions`: how many see a part of the documents, so that not every change of them is news. */
+  partialViews: number;
   /** The presentity's pres-rules document; undefined when it has none. */
   rules: RulesDocument | undefined;
   /** Unix seconds at which a rule begins or ends, or Infinity. */
@@ -181,6 +183,7 @@ export function emptyResource(key: ResourceKey): Resource {
     watchers: new SmallMap(),
     watching: undefined,
     winfoSubscriptions: 0,
+    partialViews: 0,
     rules: undefined,
     openedBy: undefined,
     reviewAt: Number.POSITIVE_INFINITY,
@@ -192,6 +195,8 @@ export function emptyResource(key: ResourceKey): Resource {
 /** Puts a subscription in, new or in place of its former self. */
 export function addSubscription(resource: Resource, subscription: Subscription): void {
   const former = resource.subscriptions.get(subscription.id);
+  if (former && seesPart(former)) resource.partialViews--;
+  if (seesPart(subscription)) resource.partialViews++;
   if (former?.watcher !== subscription.watcher || former.winfo !== subscription.winfo) {
     if (former) count(resource, former, -1);
     count(resource, subscription, 1);
@@ -203,7 +208,9 @@ export function addSubscription(resource: Resource, subscription: Subscription):
 /** Takes a subscription out, if it is there. */
 export function removeSubscription(resource: Resource, { id }: Subscription): void {
   const former = resource.subscriptions.get(id);
-  if (former) count(resource, former, -1);
+  if (!former) return;
+  if (seesPart(former)) resource.partialViews--;
+  count(resource, former, -1);
   resource.subscriptions.delete(id);
 }
 
@@ -273,6 +280,10 @@ export const closed = 'closed';
  */
 export function followsState({ status, view }: Subscription): boolean {
   return status === 'active' && view !== closed;
+}
+
+function seesPart({ winfo, view }: Subscription): boolean {
+  return !winfo && view !== everything && view !== closed;
 }
 
 /** The counter that moves this kind of subscription. */

@@ -38,8 +38,9 @@ export class Checkout {
     this.port = await freePort();
     const script = readFileSync(join(this.folder, 'scripts/presence.ts'), 'utf8');
     this.scratch.write({ script, control: true, listen: [`udp:127.0.0.1:${this.port}`], ...spec });
-    const args = [...execArgv, join(this.folder, 'bin/rollcall'), 'serve', '-f', this.scratch.config];
-    const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = { ...process.env, ROLLCALL_NODE_OPTIONS: execArgv.join(' ') };
+    const args = ['serve', '-f', this.scratch.config];
+    const server = spawn(join(this.folder, 'bin/rollcall'), args, { stdio: ['ignore', 'ignore', 'pipe'], env });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -26,7 +26,7 @@ export class CliTree {
 
   constructor(built = true) {
     mkdirSync(join(this.folder, 'bin'));
-    copyFileSync(join(root, 'bin/rollcall'), join(this.folder, 'bin/rollcall'));
+    for (const name of ['bin/rollcall', 'bin/rollcall.js']) copyFileSync(join(root, name), join(this.folder, name));
     if (built) symlinkSync(dist, join(this.folder, 'dist'));
   }
 
@@ -35,7 +35,7 @@ export class CliTree {
     args: readonly string[],
     cwd = this.folder,
   ): { child: ChildProcess; ended: Promise<Ended>; lineOn(text: RegExp): Promise<string> } {
-    const child = spawn(process.execPath, [join(this.folder, 'bin/rollcall'), ...args], { cwd });
+    const child = spawn(join(this.folder, 'bin/rollcall'), args, { cwd });
     this.#running.add(child);
     let out = '';
     let err = '';

@@ -3,6 +3,11 @@ import type { TimerWheel, WheelTimer } from '../../base/wheel';
 import type { TransactionKey } from './key';
 
 const segmentBytes = 64 * 1024;
+/**
+ * Segments that are kept for those to come. Memory outside of V8's heap that comes and goes makes V8 collect all of the heap at each 64 MiB
+ * of it, however large the heap is.
+ */
+const mostSpare = 16;
 /** A segment takes replies for so long, ms; then the next is begun, however full it is. */
 const segmentSpan = 1000;
 
@@ -41,6 +46,7 @@ export class ReplyStore {
   readonly #segmentOf: Uint32Array;
   /** Oldest first. */
   #segments: Segment[] = [];
+  readonly #spare: Buffer[] = [];
   /** The number of the oldest segment. */
   #oldestSegment = 0;
   #oldest = 1;
@@ -74,12 +80,14 @@ export class ReplyStore {
     return this.#bytes;
   }
 
+  /** A copy: where it lies others may come to lie. */
   find(key: TransactionKey): Buffer | undefined {
     const number = this.#find(key);
     if (number === 0) return undefined;
     const place = number & this.#mask;
     const start = (this.#offsets[place] as number) + (this.#keyLengths[place] as number);
-    return this.#segmentAt(place)?.bytes.subarray(start, start + (this.#lengths[place] as number));
+    const bytes = this.#segmentAt(place)?.bytes.subarray(start, start + (this.#lengths[place] as number));
+    return bytes && Buffer.from(bytes);
   }
 
   has(key: TransactionKey): boolean {
@@ -134,7 +142,10 @@ export class ReplyStore {
     const segment: Segment = {
       end: this.#next,
       opened: now,
-      bytes: Buffer.allocUnsafeSlow(Math.max(segmentBytes, length)),
+      bytes:
+        length > segmentBytes
+          ? Buffer.allocUnsafeSlow(length)
+          : (this.#spare.pop() ?? Buffer.allocUnsafeSlow(segmentBytes)),
       used: 0,
       timer: this.#wheel.after(this.#lifetime + segmentSpan, () => this.#dropThrough(segment)),
     };
@@ -150,6 +161,7 @@ export class ReplyStore {
     this.#wheel.cancel(oldest.timer);
     this.#oldest = oldest.end;
     this.#bytes -= oldest.bytes.length;
+    if (oldest.bytes.length === segmentBytes && this.#spare.length < mostSpare) this.#spare.push(oldest.bytes);
   }
 
   #dropThrough(segment: Segment): void {

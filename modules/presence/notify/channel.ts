@@ -2,7 +2,7 @@
 import type { ClientTransaction, Flow, SipServices, WheelTimer } from '../../../core/api';
 import type { WatcherEntry } from '../api';
 import type { Ending } from '../ending';
-import { cseqCeiling, documentCeiling, type Resource, type Subscription } from '../resource';
+import { cseqCeiling, documentCeiling, isSameTarget, type Resource, type Subscription } from '../resource';
 import { frameOf, type NotifyFrame } from './message';
 import { noPlace, type Place } from './places';
 import { flowFor } from './target';
@@ -57,7 +57,7 @@ export interface Flying extends Told {
 interface Prepared {
   /** Stands for the notifier that made it: the next life of the module makes its own. */
   readonly by: object;
-  readonly of: Subscription;
+  of: Subscription;
   readonly frame: NotifyFrame;
   readonly flow: Flow;
 }
@@ -115,22 +115,43 @@ function moveOn(channel: Channel): void {
 /** The fixed part of a NOTIFY on this way, made when the last one was another or somebody else's than `by`. */
 export function prepare(channel: Channel, by: object, of: Subscription, flow: Flow, userAgent: string): NotifyFrame {
   let { prepared } = channel;
-  if (prepared?.of !== of || prepared.by !== by || prepared.flow !== flow) {
+  if (prepared?.by !== by || prepared.flow !== flow || !isAlike(prepared.of, of)) {
     prepared = { by, of, frame: frameOf(of, channel.resource.key.event, userAgent, flow), flow };
     channel.prepared = prepared;
   }
+  prepared.of = of;
   return prepared.frame;
 }
 
-/** The way its next NOTIFY takes: that of the last one while it is open. Rejects when there is none. */
+/**
+ * The way its next NOTIFY takes: that of the last one while it is open. Looked for anew at each refresh where names lead to it, but
+ * not while it is the one that the refreshes come on. Rejects when there is none.
+ */
 export function wayOf(channel: Channel, by: object, of: Subscription, sip: SipServices): Flow | Promise<Flow> {
   const { prepared } = channel;
-  if (prepared?.of === of && prepared.by === by && prepared.flow.open) return prepared.flow;
+  if (prepared?.by === by && prepared.flow.open) {
+    const { flow } = prepared;
+    if (prepared.of === of || (flow.key === of.source && isAlike(prepared.of, of))) return flow;
+  }
   try {
     return flowFor(of, sip);
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Whether a dialog still has all that frame and way are made of: what a refresh leaves as it was. */
+function isAlike(a: Subscription, b: Subscription): boolean {
+  return (
+    a === b ||
+    (isSameTarget(a, b) &&
+      a.routes === b.routes &&
+      a.flowRoute === b.flowRoute &&
+      a.localContact === b.localContact &&
+      a.localUri === b.localUri &&
+      a.remoteUri === b.remoteUri &&
+      a.eventId === b.eventId)
+  );
 }
 
 /** Adds what a watcherinfo subscriber has to be told. */

@@ -55,7 +55,7 @@ export class Contents {
    * yet, so that a change they see can be told from one they do not.
    */
   remember(resource: Resource): void {
-    if (resource.subscriptions.size === 0) return;
+    if (resource.partialViews === 0) return;
     const seen = this.seenOf(resource);
     if (!seen || seen.remembered) return;
     seen.remembered = true;
@@ -109,7 +109,7 @@ export class Contents {
     if (view === everything) return true;
     const permission = this.permission(resource, watcher);
     const before = permission.view === view ? former?.get(view) : undefined;
-    return before === undefined || !before.equals(this.document(resource, permission));
+    return before === undefined || !before.body.equals(this.document(resource, permission).body);
   }
 
   /** What the dialog's next NOTIFY carries; it takes what the channel has not told yet. `now` in ms. */

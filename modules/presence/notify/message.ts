@@ -12,10 +12,13 @@ export interface NotifyFrame {
   readonly headers: string;
 }
 
-/** Content headers and body, shared by all watchers of one document. */
-export type Content = Buffer;
+/** Content headers with the empty line behind them, and the body: shared by all watchers of one document. */
+export interface Content {
+  readonly head: string;
+  readonly body: Buffer;
+}
 
-export const noContent: Content = Buffer.from('Content-Length: 0\r\n\r\n');
+export const noContent: Content = { head: 'Content-Length: 0\r\n\r\n', body: Buffer.alloc(0) };
 
 /** The frame of a dialog (RFC 3261 §12.2.1.1): remote target and route set, tags, Event with its id, our Contact. */
 export function frameOf(
@@ -42,8 +45,7 @@ export function frameOf(
 
 /** A document with the headers that announce it. */
 export function contentOf(type: string, body: Buffer): Content {
-  const head = Buffer.from(`Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`, 'latin1');
-  return Buffer.concat([head, body]);
+  return { head: detach(`Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`), body };
 }
 
 /** The value of Subscription-State: `active;expires=n`, `pending;expires=n` or `terminated;reason=r` (RFC 6665 §4.1.3). */
@@ -54,6 +56,6 @@ export function subscriptionState(subscription: Subscription, ends: Ending | und
 
 /** One NOTIFY. `via` is the whole Via value. */
 export function notify(frame: NotifyFrame, via: string, cseq: number, state: string, content: Content): Outgoing {
-  const head = `${frame.start}${via}${frame.headers}${cseq} NOTIFY\r\nSubscription-State: ${state}\r\n`;
-  return { head, body: content };
+  const head = `${frame.start}${via}${frame.headers}${cseq} NOTIFY\r\nSubscription-State: ${state}\r\n${content.head}`;
+  return { head, body: content.body };
 }

@@ -74,7 +74,9 @@ export class Notifier {
     // A dialog's own event comes first: it alone knows that a dialog is new.
     for (const notice of notices) if (notice.to === 'dialog') this.tellDialog(resource, notice);
     for (const notice of notices) if (notice.to !== 'dialog') this.fanouts.start(resource, notice);
-    if (!this.traffic.isBusy(resource.key)) this.options.onQuiet(resource.key);
+    if (this.traffic.isBusy(resource.key)) return;
+    this.traffic.rest(resource.key);
+    this.options.onQuiet(resource.key);
   }
 
   /** Forgets the idle channels of a resource that leaves memory. */

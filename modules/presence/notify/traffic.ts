@@ -13,41 +13,57 @@ export interface Line {
   underWay: number;
   /** What its watchers see. */
   seen: Seen | undefined;
+  /** Stays when it comes to rest, as long as there is room. */
+  kept: boolean;
+  /** Since it was last looked at for its place. */
+  used: boolean;
 }
 
 /** By the id of the resource. */
 export type Lines = Map<string, Line>;
 
 /**
- * Channels and resources in a generation, roughly. A channel with what it has prepared weighs as much as the subscription, and of a million
- * dialogs most are told something once an hour: what is not used for longest goes, and is made anew from what is stored.
+ * Channels and resources that are kept while they are idle, roughly. A channel with what it has prepared weighs as much as the subscription,
+ * and of a million dialogs most are told something once an hour: those for which there is no room are made anew from what is stored.
  */
-const generationSize = 65_536;
+const standardRoom = 65_536;
+/**
+ * Where there is no room one resource in so many is kept all the same, in place of others that were not used lately. With each of them
+ * it would be worth nothing where far more dialogs than these are told something in turn, and V8 would have to look for what was given
+ * up among all that is alive: what stays for some seconds is found by full collections only.
+ */
+const oneIn = 16;
+/** Resources that are looked at for their place for each channel that comes. */
+const pace = 2;
 
 export class Traffic {
   private busy = 0;
-  private old: Lines = new Map();
-  /** Channels and resources in the young generation. */
+  /** Channels and resources that are kept. */
   private count = 0;
+  /** Resources for which there was no room. */
+  private turnedAway = 0;
+  /** Where the search for what was not used lately goes on. */
+  private next: Iterator<Line>;
 
-  /** @param young those of an earlier life of the module, too */
+  /** @param lines those of an earlier life of the module */
   constructor(
-    private young: Lines = new Map(),
-    private readonly generation = generationSize,
+    private readonly lines: Lines = new Map(),
+    private readonly room = standardRoom,
   ) {
-    for (const { underWay, channels } of young.values()) {
-      if (underWay > 0) this.busy++;
-      this.count += 1 + channels.size;
+    for (const line of lines.values()) {
+      if (line.underWay > 0) this.busy++;
+      if (line.kept) this.count += 1 + line.channels.size;
     }
+    this.next = lines.values();
   }
 
   /** All, for the next life of the module, which makes its documents itself. */
   handOver(): Lines {
-    for (const line of this.all()) {
+    for (const line of this.lines.values()) {
       line.seen = undefined;
       for (const channel of line.channels.values()) channel.edition = 0;
     }
-    return new Map([...this.old, ...this.young]);
+    return this.lines;
   }
 
   /** How many resources have NOTIFYs under way. */
@@ -57,7 +73,7 @@ export class Traffic {
 
   /** Resources with NOTIFYs under way. */
   get busyKeys(): ResourceKey[] {
-    return [...this.all()].filter(({ underWay }) => underWay > 0).map(({ resource }) => resource.key);
+    return [...this.lines.values()].filter(({ underWay }) => underWay > 0).map(({ resource }) => resource.key);
   }
 
   /** The channels of one resource. */
@@ -83,7 +99,7 @@ export class Traffic {
     if (!channel) {
       channel = newChannel(resource, subscription, first);
       line.channels.set(subscription.id, channel);
-      this.counts(1);
+      this.weigh(line, 1);
     } else if (channel.resource !== resource) {
       rebind(channel, resource, subscription);
     } else {
@@ -128,15 +144,21 @@ export class Traffic {
     const line = this.at(resource.key);
     if (!line || --line.underWay > 0) return false;
     this.busy--;
-    this.dropIfEmpty(line);
+    this.lay(line);
     return true;
+  }
+
+  /** Nothing more is to be told of a resource for now. */
+  rest(key: ResourceKey): void {
+    const line = this.at(key);
+    if (line?.underWay === 0) this.lay(line);
   }
 
   /** Takes out a channel that is done for good. */
   remove({ id, resource }: Channel): void {
     const line = this.at(resource.key);
-    if (!line) return;
-    line.channels.delete(id);
+    if (!line?.channels.delete(id)) return;
+    this.weigh(line, -1);
     this.dropIfEmpty(line);
   }
 
@@ -144,79 +166,97 @@ export class Traffic {
   forget(key: ResourceKey): void {
     const line = this.at(key);
     if (!line) return;
-    keepOnly(line, ({ state }) => state !== 'idle');
+    this.keepOnly(line, ({ state }) => state !== 'idle');
     this.dropIfEmpty(line);
   }
 
   /** The channels that are not idle. */
   *working(): Iterable<Channel> {
-    for (const { underWay, channels } of this.all()) {
+    for (const { underWay, channels } of this.lines.values()) {
       if (underWay === 0) continue;
       for (const channel of channels.values()) if (channel.state !== 'idle') yield channel;
     }
   }
 
-  private *all(): Iterable<Line> {
-    yield* this.young.values();
-    yield* this.old.values();
-  }
-
   at({ id }: ResourceKey): Line | undefined {
-    return this.young.get(id) ?? this.old.get(id);
+    return this.lines.get(id);
   }
 
   /** The line of a resource, used just now. */
   lineOf(resource: Resource): Line {
     const { id } = resource.key;
-    let line = this.young.get(id);
-    if (!line) {
-      line = this.old.get(id);
-      if (line) this.old.delete(id);
-      else line = { resource, channels: new SmallMap(), underWay: 0, seen: undefined };
-      this.young.set(id, line);
-      this.counts(1 + line.channels.size);
+    let line = this.lines.get(id);
+    if (line) line.used = true;
+    else {
+      const kept = this.count < this.room || ++this.turnedAway % oneIn === 0;
+      line = { resource, channels: new SmallMap(), underWay: 0, seen: undefined, kept, used: true };
+      this.lines.set(id, line);
+      this.weigh(line, 1);
     }
     return line;
   }
 
   private adopted(resource: Resource): Line {
     const line = this.lineOf(resource);
-    if (line.resource !== resource) adopt(line, resource);
+    if (line.resource !== resource) this.adopt(line, resource);
     return line;
   }
 
-  /** So much more is young. A crowd that fills a generation alone does not push out the others with each of its channels. */
-  private counts(more: number): void {
+  /** Takes a resource that was read anew, without the channels that it has no use for. */
+  private adopt(line: Line, resource: Resource): void {
+    const former = line.resource;
+    this.keepOnly(
+      line,
+      ({ state, resource: of, id }) => state !== 'idle' || (of === former && resource.subscriptions.has(id)),
+    );
+    line.resource = resource;
+  }
+
+  /** A line has so many channels more. Others make room for it, but a crowd that would fill all of it is not kept. */
+  private weigh(line: Line, more: number): void {
+    if (!line.kept) return;
     this.count += more;
-    if (this.count > this.generation && this.young.size > 1) this.turnOver();
-  }
-
-  private turnOver(): void {
-    const leaving = this.old;
-    this.old = this.young;
-    this.young = new Map();
-    this.count = 0;
-    for (const [id, line] of leaving) {
-      if (line.underWay === 0) keepOnly(line, isNeeded);
-      if (line.channels.size > 0) this.old.set(id, line);
+    if (line.channels.size >= this.room) {
+      line.kept = false;
+      this.count -= 1 + line.channels.size;
     }
+    for (let n = 0; n < pace && more > 0 && this.count > this.room; n++) this.retire(line);
   }
 
-  private dropIfEmpty({ channels, underWay, resource }: Line): void {
-    if (channels.size > 0 || underWay > 0) return;
-    this.young.delete(resource.key.id);
-    this.old.delete(resource.key.id);
+  /** Looks at the next line: one that was not used since it was last looked at goes. */
+  private retire(newcomer: Line): void {
+    let { value: line } = this.next.next();
+    if (!line) {
+      this.next = this.lines.values();
+      line = this.next.next().value as Line;
+    }
+    if (line.used) line.used = false;
+    else if (line.kept && line.underWay === 0 && line !== newcomer) this.shed(line);
   }
-}
 
-/** Takes a resource that was read anew, without the channels that it has no use for. */
-function adopt(line: Line, resource: Resource): void {
-  const former = line.resource;
-  keepOnly(
-    line,
-    ({ state, resource: of, id }) => state !== 'idle' || (of === former && resource.subscriptions.has(id)),
-  );
-  line.resource = resource;
+  /** A line comes to rest. */
+  private lay(line: Line): void {
+    if (line.kept) this.dropIfEmpty(line);
+    else this.shed(line);
+  }
+
+  private shed(line: Line): void {
+    this.keepOnly(line, isNeeded);
+    this.dropIfEmpty(line);
+  }
+
+  private keepOnly(line: Line, isKept: (channel: Channel) => boolean): void {
+    const { channels } = line;
+    const before = channels.size;
+    for (const channel of [...channels.values()]) if (!isKept(channel)) channels.delete(channel.id);
+    this.weigh(line, channels.size - before);
+  }
+
+  private dropIfEmpty(line: Line): void {
+    const { channels, underWay, resource } = line;
+    if (channels.size > 0 || underWay > 0 || !this.lines.delete(resource.key.id)) return;
+    this.weigh(line, -1);
+  }
 }
 
 /**
@@ -225,8 +265,4 @@ function adopt(line: Line, resource: Resource): void {
  */
 function isNeeded({ resource, subscription, cseq, failures }: Channel): boolean {
   return subscription.winfo || failures > 0 || cseq !== cseqCeiling(resource, subscription);
-}
-
-function keepOnly({ channels }: Line, isKept: (channel: Channel) => boolean): void {
-  for (const channel of [...channels.values()]) if (!isKept(channel)) channels.delete(channel.id);
 }

@@ -174,10 +174,16 @@ export class Store {
   private selects(key: ResourceKey): Select[] {
     const { presentity, activeWatchers, watchers, resource, xcap } = this.schema;
     const watched = { presentity_uri: key.uri, event: key.event };
+    const ifFound: Select = { table: resource, where: watched };
     return [
-      { table: resource, where: watched },
-      { table: presentity, where: { username: key.user, domain: key.domain, event: key.event } },
-      { table: activeWatchers, where: { ...watched, event: { in: [eventOf(key, false), eventOf(key, true)] } } },
+      ifFound,
+      // Without the row of the resource there are none: most of what is read is about to be published for the first time.
+      { table: presentity, where: { username: key.user, domain: key.domain, event: key.event }, ifFound },
+      {
+        table: activeWatchers,
+        where: { ...watched, event: { in: [eventOf(key, false), eventOf(key, true)] } },
+        ifFound,
+      },
       { table: watchers, where: watched },
       {
         table: xcap,

@@ -1,6 +1,7 @@
 // Tests bin/rollcall from outside: what each command prints, its exit codes, and how `serve` starts and ends.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -13,6 +14,16 @@ const small = new SmallServer();
 after(() => {
   cli.remove();
   small.remove();
+});
+
+test('the command runs through a link as well, with a larger young generation, and with the options that are given for Node', async () => {
+  const link = join(small.folder, 'rollcall');
+  symlinkSync(join(cli.folder, 'bin/rollcall'), link);
+  small.write('told.cjs', 'console.log(process.execArgv.join(" "));');
+  const env = { ...process.env, ROLLCALL_NODE_OPTIONS: '--require ./told.cjs' };
+  const { status, stdout } = spawnSync(link, ['check', '-f', small.file], { cwd: small.folder, encoding: 'utf8', env });
+  const lines = ['--max-semi-space-size=32 --require ./told.cjs', `${small.file}: no problems`, ''];
+  assert.deepEqual([status, stdout], [0, lines.join('\n')]);
 });
 
 test('check says that there are no problems, and exits with 0', async () => {

@@ -1,7 +1,7 @@
 // Owns the behaviours of select that every database must have.
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { Database } from '../../../core/db/database';
+import type { Database, Row, Select } from '../../../core/db/database';
 import { items, plain, put, tagsOf, versions } from './sample';
 
 /** Declares the tests inside the describe that opens the database before each of them. */
@@ -52,6 +52,38 @@ export function selectBehaviours(db: () => Database): void {
       assert.deepEqual(await expiries({ tag: { above: 'B' } }), [10, 20, 30]);
       assert.deepEqual(await expiries({ owner: { above: 'alice' }, expires: { above: 30 } }), [40]);
       assert.deepEqual(await expiries({ label: { above: '' } }), [10, 30]);
+    });
+
+    it('asks what depends on another only when that finds something, in whatever company', async () => {
+      const ask = (owner: string): Select[] => {
+        const ifFound: Select = { table: items, where: { owner, tag: 'b' }, columns: ['expires'] };
+        return [
+          ifFound,
+          { table: items, where: { owner }, columns: ['tag'], ifFound },
+          { table: items, where: { owner: 'bob', tag: 'a' }, columns: ['label'] },
+        ];
+      };
+      const sorted = (rows: Row[]) => plain(rows).sort();
+      const [alice, bob, both] = await Promise.all([
+        db().select(ask('alice')),
+        db().select(ask('bob')),
+        db().select([...ask('bob'), ...ask('alice')]),
+      ]);
+      const found = [[[20]], [['a'], ['b']], [['z']]];
+      const nothing = [[], [], [['z']]];
+      assert.deepEqual(alice?.map(sorted), found);
+      assert.deepEqual(bob?.map(sorted), nothing);
+      assert.deepEqual(both?.map(sorted), [...nothing, ...found]);
+    });
+
+    it('refuses what depends on something that is not asked before it', async () => {
+      const first: Select = { table: items, where: { owner: 'alice' } };
+      const second: Select = { table: items, where: { owner: 'bob' }, ifFound: first };
+      const third: Select = { table: items, where: { owner: 'bob' }, ifFound: second };
+      for (const queries of [[second], [second, first], [first, second, third]]) {
+        await assert.rejects(db().select(queries), /depends on one that is not asked before it/);
+      }
+      assert.equal((await db().select([first, second])).length, 2);
     });
 
     it('orders and stops at the limit', async () => {

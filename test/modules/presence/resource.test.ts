@@ -39,6 +39,28 @@ test('the counters follow what is put in, put anew and taken out', () => {
   assert.equal(isEmpty(of), false);
 });
 
+test('who sees a part is counted, whatever becomes of his view', () => {
+  const of = resource();
+  const bob = subscription({ callId: 'a', view: 'part' });
+  addSubscription(of, bob);
+  addSubscription(of, subscription({ callId: 'w', winfo: true, view: 'part' }));
+  for (const [view, count] of [
+    ['closed', 0],
+    ['part', 1],
+    ['everything', 0],
+    ['part', 1],
+  ] as const) {
+    addSubscription(of, { ...bob, view });
+    assert.equal(of.partialViews, count, view);
+  }
+  for (let i = 0; i < 20; i++)
+    addSubscription(of, subscription({ callId: `c${i}`, view: i % 2 ? 'part' : 'everything' }));
+  assert.equal(of.partialViews, 11);
+  removeSubscription(of, bob);
+  removeSubscription(of, bob);
+  assert.equal(of.partialViews, 10);
+});
+
 test('a crowd is counted like a few, while it comes and while it goes', () => {
   const of = resource();
   const each = Array.from({ length: 40 }, (_, i) =>

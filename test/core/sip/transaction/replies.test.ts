@@ -40,6 +40,34 @@ describe('stored replies', () => {
     assert.equal(replies.find(keyOf('key'))?.toString(), 'first');
   });
 
+  it('stay as they were handed out when their place is used again', () => {
+    const { replies } = store({ maxBytes: 100_000 });
+    replies.add(keyOf('first'), Buffer.from('first'));
+    const found = replies.find(keyOf('first'));
+    for (let i = 0; i < 5000; i++) replies.add(keyOf(`key ${i}`), reply(i));
+    assert.equal(replies.has(keyOf('first')), false);
+    assert.equal(found?.toString(), 'first');
+  });
+
+  it('use their memory again', () => {
+    const { clock, replies } = store();
+    const outside = () => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const minute = () => {
+      for (let i = 0; i < 60; i++) {
+        for (let n = 0; n < 100; n++) replies.add(keyOf(`key ${n}`), reply(600));
+        clock.advance(1000, 10);
+      }
+    };
+    minute();
+    const before = outside();
+    minute();
+    // Nothing is collected in between: what was let go would count.
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 20);
+  });
+
   it('may be larger than a segment', () => {
     const { replies } = store();
     const large = Buffer.alloc(200_000, 65);

@@ -93,7 +93,7 @@ test('Subscription-State says what is left, never less than nothing, or why it e
   assert.equal(subscriptionState(each, undefined, start + 200), 'pending;expires=4');
   assert.equal(subscriptionState(each, undefined, start + 60_000), 'pending;expires=0');
   assert.equal(subscriptionState(each, 'rejected', start), 'terminated;reason=rejected');
-  assert.equal(noContent.toString(), 'Content-Length: 0\r\n\r\n');
+  assert.deepEqual([noContent.head, noContent.body.length], ['Content-Length: 0\r\n\r\n', 0]);
 });
 
 test('a new dialog begins at 1 whatever its turn has brought; a known one above all that committed state allows', () => {

@@ -5,7 +5,7 @@ import { Traffic } from '../../../../modules/presence/notify/traffic';
 import { emptyResource, keyOfUri, type Resource, type Subscription } from '../../../../modules/presence/resource';
 import { subscription } from '../records';
 
-const small = 4;
+const small = 20;
 
 function watched(name: string, more: Partial<Subscription> = {}): { resource: Resource; dialog: Subscription } {
   const resource = emptyResource(keyOfUri(`sip:${name}@example.com`, 'presence'));
@@ -25,9 +25,12 @@ function sent(traffic: Traffic, { resource, dialog }: ReturnType<typeof watched>
   return channel.cseq;
 }
 
+/** One in so many for whom there is no room takes the place of another all the same. */
+const rarely = 16;
+
 /** Others are told something until what was idle before has gone. */
 function crowdOut(traffic: Traffic): void {
-  for (let i = 0; i < 3 * small; i++) sent(traffic, watched(`other${i}`), true);
+  for (let i = 0; i < 4 * small * rarely; i++) sent(traffic, watched(`other${i}`), true);
 }
 
 test('an idle channel goes when others need the room, and its dialog goes on with the next number', () => {
@@ -45,7 +48,7 @@ test('a channel that is used now and then stays', () => {
   const alice = watched('alice');
   sent(traffic, alice, true);
   const channel = traffic.find(alice.resource.key, alice.dialog.id);
-  for (let i = 0; i < 3 * small; i++) {
+  for (let i = 0; i < 4 * small * rarely; i++) {
     sent(traffic, watched(`other${i}`), true);
     alice.resource.fanouts++;
     sent(traffic, alice, false);
@@ -76,13 +79,62 @@ test('a channel stays while a NOTIFY is under way, while it fails, for watcherin
   assert.equal(sent(traffic, behind, false), 3);
 });
 
-test('what is handed to the next life of the module is everything, used lately or not', () => {
+test('where there is no room for all, most of those that are kept stay the same', () => {
   const traffic = new Traffic(undefined, small);
-  for (let i = 0; i < 2 * small; i++) sent(traffic, watched(`other${i}`), true);
-  const next = new Traffic(traffic.handOver(), small);
-  for (let i = 0; i < 2 * small; i++) {
+  const all = Array.from({ length: 200 }, (_, i) => watched(`u${i}`));
+  const kept = () => all.map(({ resource, dialog }) => traffic.find(resource.key, dialog.id)).filter(Boolean);
+  for (const each of all) sent(traffic, each, true);
+  const before = new Set(kept());
+  // More than there is room for, told once more.
+  for (const each of all.slice(0, 2 * small)) {
+    each.resource.fanouts++;
+    sent(traffic, each, false);
+  }
+  const same = kept().filter((channel) => before.has(channel)).length;
+  assert.ok(before.size > small / 4 && before.size <= small, `${before.size} were kept`);
+  assert.ok(same > before.size / 2, `${same} of ${before.size} are the same`);
+});
+
+test('a crowd that would fill the room is not kept, and leaves it to others', () => {
+  const traffic = new Traffic(undefined, small);
+  const alice = watched('alice');
+  sent(traffic, alice, true);
+  const { resource } = watched('crowd');
+  const dialogs = Array.from({ length: 5 * small }, (_, n) => subscription({ callId: `crowd-${n}`, localCseq: 1 }));
+  const flying = dialogs.map((dialog) => {
+    const channel = traffic.channelOf(resource, dialog, true);
+    traffic.hold(channel);
+    channel.state = 'flying';
+    channel.cseq++;
+    return channel;
+  });
+  assert.equal(traffic.of(resource.key).length, dialogs.length);
+  for (const channel of flying) {
+    channel.state = 'idle';
+    traffic.release(channel);
+  }
+  assert.equal(traffic.at(resource.key), undefined);
+  alice.resource.fanouts++;
+  sent(traffic, alice, false);
+  assert.ok(traffic.find(alice.resource.key, alice.dialog.id));
+});
+
+test('of a resource without room of which nobody was told anything, nothing is left', () => {
+  const traffic = new Traffic(undefined, small);
+  for (let i = 0; i < small; i++) sent(traffic, watched(`other${i}`), true);
+  const { resource } = watched('alice');
+  traffic.lineOf(resource);
+  traffic.rest(resource.key);
+  assert.equal(traffic.at(resource.key), undefined);
+});
+
+test('what is handed to the next life of the module is everything, used lately or not', () => {
+  const traffic = new Traffic(undefined, 2 * small);
+  for (let i = 0; i < small; i++) sent(traffic, watched(`other${i}`), true);
+  const next = new Traffic(traffic.handOver(), 2 * small);
+  for (let i = 0; i < small; i++) {
     const { resource, dialog } = watched(`other${i}`);
-    assert.equal(next.find(resource.key, dialog.id)?.cseq, traffic.find(resource.key, dialog.id)?.cseq);
+    assert.equal(next.find(resource.key, dialog.id)?.cseq, 1);
   }
 });
 

@@ -55,3 +55,29 @@ test('a way that is looked for a second time after a pause is taken once, and th
   await engine.quiet();
   assert.equal(await engine.presence.door.look(key, ({ subscriptions }) => subscriptions.size), 2);
 });
+
+test('a refresh looks for no other way while it comes on the one that is taken, and for another when its Contact has changed', async () => {
+  let looked = 0;
+  const findFlow = (key: string) => {
+    looked++;
+    return flowOf(key);
+  };
+  const engine = await Engine.open({ findFlow });
+  const { toTag } = await engine.handle(subscribeText());
+  await engine.quiet();
+  const before = looked;
+  await engine.handle(subscribeText({ toTag, cseq: 2 }));
+  await engine.quiet();
+  assert.equal(looked, before);
+  await engine.handle(subscribeText({ toTag, cseq: 3, contact: 'Contact: <sip:bob@127.0.0.1:5070;ob>\r\n' }));
+  await engine.quiet();
+  assert.ok(looked > before);
+  assert.deepEqual(
+    engine.sent.map(({ cseq, request }) => [cseq, request.uri]),
+    [
+      [1, 'sip:bob@127.0.0.1:5070'],
+      [2, 'sip:bob@127.0.0.1:5070'],
+      [3, 'sip:bob@127.0.0.1:5070;ob'],
+    ],
+  );
+});
