@@ -1,5 +1,6 @@
 // Owns reads as SQL: one statement per query, or one for many queries of one shape, with each row given back to its query.
 import {
+  type Condition,
   isValue,
   layoutOf,
   positionOf,
@@ -81,14 +82,22 @@ function isMergeable({ where, orderBy }: Select): boolean {
 
 function readOne(query: Select, index: number, statements: RowStatements): Reading {
   const exact = new Exact(query, statements);
+  const asked = exact.asked(query);
   const literals: string[] = [];
-  selectValues(exact.query, (value, column) => {
+  selectValues(asked, (value, column) => {
     literals.push(column === undefined ? String(value) : statements.literal(column, value));
   });
   return {
-    sql: fill(selectSql(mysqlDialect, exact.query), literals),
-    take: (rows, answers) => answers[index]?.push(...exact.rows(rows, 0)),
+    sql: fill(selectSql(mysqlDialect, asked), literals),
+    take: (rows, answers) => answers[index]?.push(...exact.rows(query, rows, 0)),
   };
+}
+
+/** As `selectValues`, without the limit: of queries in one statement each has its own. */
+function selectConditions(query: Select, add: (value: Value, column: string) => void): void {
+  selectValues(query, (value, column) => {
+    if (column !== undefined) add(value, column);
+  });
 }
 
 function readMany(
@@ -96,26 +105,24 @@ function readMany(
   statements: RowStatements,
   flavour: Flavour,
 ): Reading {
-  const exacts = new Map(members.map(([index, query]) => [index, new Exact(query, statements)] as const));
   const [[, first]] = members as readonly [readonly [number, Select]];
+  const exact = new Exact(first, statements);
   const name = quote(first.table.name);
   const rows = members.map(([index, query]) => {
     const literals = [String(index)];
-    selectValues({ table: query.table, where: query.where }, (value, column) => {
-      literals.push(statements.literal(column ?? '', value));
-    });
+    selectConditions(query, (value, column) => literals.push(statements.literal(column, value)));
     return literals;
   });
   let at = 1;
   const conditions: string[] = [];
   const slots: string[] = [];
-  selectValues({ table: first.table, where: first.where }, (_, column) => slots.push(column ?? ''));
+  selectConditions(first, (_, column) => slots.push(column));
   for (const column of Object.keys(first.where)) {
     const count = slots.filter((slot) => slot === column).length;
     const values = Array.from({ length: count }, () => `v.c${at++}`);
     conditions.push(`${name}.${quote(column)} ${count === 1 ? `= ${values[0]}` : `IN (${values.join(', ')})`}`);
   }
-  const columns = (exacts.get(members[0]?.[0] ?? 0)?.columns ?? []).map((column) => `${name}.${quote(column)}`);
+  const columns = exact.columns.map((column) => `${name}.${quote(column)}`);
   return {
     sql: `SELECT v.c0, ${columns.join(', ')} FROM ${derived(rows, flavour)} STRAIGHT_JOIN ${name} ON ${conditions.join(' AND ')}`,
     take(found, answers) {
@@ -126,52 +133,63 @@ function readMany(
         if (own === undefined) byQuery.set(index, [row]);
         else own.push(row);
       }
-      for (const [index, own] of byQuery) answers[index]?.push(...(exacts.get(index)?.rows(own, 1) ?? []));
+      if (byQuery.size === 0) return;
+      for (const [index, query] of members) {
+        const own = byQuery.get(index);
+        if (own !== undefined) answers[index]?.push(...exact.rows(query, own, 1));
+      }
     },
   };
 }
 
-/** Makes the rows of one query what they would be if its table compared texts by their bytes, as Kamailio's tables do not. */
+/**
+ * Makes the rows of queries of one shape what they would be if their table compared texts by their bytes, as Kamailio's tables do not.
+ */
 class Exact {
-  /** As it is sent. */
-  readonly query: Select;
   /** Of the rows that come. */
   readonly columns: readonly string[];
-  readonly #limit: number | undefined;
   readonly #width: number;
-  /** Where a column that folds stands in a row, and the values it may have. */
-  readonly #checks: (readonly [number, readonly Value[]])[] = [];
+  /** Columns that fold, and where they stand in a row. */
+  readonly #checks: (readonly [name: string, position: number])[] = [];
   readonly #types: readonly ('integer' | 'text' | 'blob')[];
 
-  constructor(query: Select, { table, shape }: RowStatements) {
-    const wanted = query.columns ?? layoutOf(table).names;
+  constructor(first: Select, { table, shape }: RowStatements) {
+    const wanted = first.columns ?? layoutOf(table).names;
     const columns = [...wanted];
-    for (const [name, condition] of Object.entries(query.where)) {
-      if (!shape.folding.has(name) || condition === null) continue;
-      const values = isValue(condition) ? [condition] : 'in' in condition ? condition.in : [];
-      const position = columns.includes(name) ? columns.indexOf(name) : columns.push(name) - 1;
-      this.#checks.push([position, values]);
+    for (const name in first.where) {
+      if (!shape.folding.has(name) || first.where[name] === null) continue;
+      this.#checks.push([name, columns.includes(name) ? columns.indexOf(name) : columns.push(name) - 1]);
     }
     this.columns = columns;
     this.#width = wanted.length;
-    this.#limit = query.limit;
-    const { limit: _, ...unlimited } = query;
-    this.query = this.#checks.length === 0 ? query : { ...unlimited, columns };
     this.#types = columns.map((name) => table.columns[positionOf(table, name)]?.type ?? 'text');
   }
 
+  /** The query as it is sent: with the columns that are compared here, and without a limit that would count what is left out. */
+  asked(query: Select): Select {
+    if (this.#checks.length === 0) return query;
+    const { limit: _, ...unlimited } = query;
+    return { ...unlimited, columns: this.columns };
+  }
+
   /** @param from where a row's columns begin */
-  rows(rows: readonly (readonly unknown[])[], from: number): Row[] {
+  rows({ where, limit }: Select, rows: readonly (readonly unknown[])[], from: number): Row[] {
     const answer: Row[] = [];
     for (const row of rows) {
-      if (answer.length === this.#limit) break;
+      if (answer.length === limit) break;
       const values = this.#types.map((type, i) => cell(row[from + i], type));
-      if (this.#checks.some(([position, allowed]) => !allowed.includes(values[position] ?? null))) continue;
+      if (!this.#checks.every(([name, position]) => holds(where[name] ?? null, values[position] ?? null))) continue;
       values.length = this.#width;
       answer.push(values);
     }
     return answer;
   }
+}
+
+/** By its bytes. Other conditions than equality the server has judged as well as we can. */
+function holds(condition: Condition, value: Value): boolean {
+  if (isValue(condition)) return condition === value;
+  return !('in' in condition) || condition.in.includes(value);
 }
 
 /** A value as the table's declaration has it. A blob is copied: mysql2's is a piece of what came from the network. */

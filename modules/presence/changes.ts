@@ -1,14 +1,8 @@
 // Owns what a decision may say: changes to a resource, the reply, and who is to be notified once the changes are stored.
 import type { WatcherEntry } from './api';
 import type { Ending } from './ending';
-import {
-  type AuthorisedWatcher,
-  addSubscription,
-  type Publication,
-  type Resource,
-  removeSubscription,
-  type Subscription,
-} from './resource';
+import type { AuthorisedWatcher, Publication, Resource, Subscription } from './resource';
+import { addSubscription, removeSubscription } from './subscribers';
 
 export type ResourceChange =
   | { readonly kind: 'publish'; readonly publication: Publication; readonly replaces: Publication | undefined }

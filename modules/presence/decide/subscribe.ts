@@ -13,15 +13,8 @@ import {
 import { type Ending, eventOf } from '../ending';
 import type { Permission } from '../permission';
 import type { SubscribeRequest } from '../request/subscribe';
-import {
-  counterOf,
-  cseqCeiling,
-  dialogId,
-  documentCeiling,
-  type Resource,
-  type Subscription,
-  subscriptionCount,
-} from '../resource';
+import { counterOf, cseqCeiling, dialogId, documentCeiling, type Resource, type Subscription } from '../resource';
+import { subscriptionCount } from '../subscribers';
 import { endSubscriptions, type Refreshed, withOwnEvent } from './dialog';
 import { endedEntry, tellWatcherinfo, watcherEntry } from './watcherinfo';
 import { fetched, record, waitingRecord } from './watchers';

@@ -3,7 +3,8 @@ import type { WatcherEntry, WatcherEvent } from '../api';
 import { endOf, type Notice, type ResourceChange, type Surroundings } from '../changes';
 import type { Permission } from '../permission';
 import type { SubscribeRequest } from '../request/subscribe';
-import { type AuthorisedWatcher, type Resource, type Subscription, subscriptionCount } from '../resource';
+import type { AuthorisedWatcher, Resource, Subscription } from '../resource';
+import { subscriptionCount } from '../subscribers';
 import { endedEntry, tellWatcherinfo } from './watcherinfo';
 
 /** The record of a watcher that gave up waiting and now asks again. */

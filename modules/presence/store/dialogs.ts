@@ -44,10 +44,15 @@ function moving(subscription: Subscription, version: number): Record<string, Val
   };
 }
 
-/** All columns that change in the life of a subscription. */
+/** All columns that change in the life of a subscription: those of `moving`, spelt out (see `changed` in rows.ts), and others. */
 function changing(subscription: Subscription, version: number): Record<string, Value> {
   return {
-    ...moving(subscription, version),
+    local_cseq: subscription.localCseq,
+    remote_cseq: subscription.remoteCseq,
+    expires: subscription.expires,
+    version: subscription.version,
+    fanouts: subscription.fanoutsAt,
+    event_version: version,
     contact: subscription.contact,
     status: statusNumbers[subscription.status],
     reason: subscription.reason,
@@ -75,8 +80,10 @@ function isRefreshed(now: Subscription, before: Subscription): boolean {
 
 /** The row of a subscription that waits for its last NOTIFY; `flags` tells that it never became active. */
 export function endWrite(schema: Schema, subscription: Subscription, reason: Ending, version: number): Write {
-  const flags = subscription.status === 'pending' ? endedPending : 0;
-  const set = { ...changing(subscription, version), status: statusNumbers.terminated, reason, flags };
+  const set = changing(subscription, version);
+  set.status = statusNumbers.terminated;
+  set.reason = reason;
+  set.flags = subscription.status === 'pending' ? endedPending : 0;
   return { op: 'update', table: schema.activeWatchers, key: subscriptionKey(subscription), set };
 }
 

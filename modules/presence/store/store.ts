@@ -2,7 +2,6 @@
 import type { Database, Outcome, Row, Select, Write } from '../../../core/api';
 import type { ResourceChange } from '../changes';
 import {
-  addSubscription,
   emptyResource,
   isEmpty,
   keyOfUri,
@@ -12,6 +11,7 @@ import {
   type ResourceKey,
   type Stored,
 } from '../resource';
+import { addSubscription } from '../subscribers';
 import { eventOf, readSubscriptionRow } from './dialogs';
 import {
   changedColumns,
@@ -181,7 +181,7 @@ export class Store {
       { table: presentity, where: { username: key.user, domain: key.domain, event: key.event }, ifFound },
       {
         table: activeWatchers,
-        where: { ...watched, event: { in: [eventOf(key, false), eventOf(key, true)] } },
+        where: { presentity_uri: key.uri, event: { in: [eventOf(key, false), eventOf(key, true)] } },
         ifFound,
       },
       { table: watchers, where: watched },

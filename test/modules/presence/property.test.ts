@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { nextExpiry, type Resource, subscriptionCount } from '../../../modules/presence/resource';
+import { nextExpiry, type Resource } from '../../../modules/presence/resource';
+import { subscriptionCount } from '../../../modules/presence/subscribers';
 import { Engine } from './engine';
 import { key } from './records';
 import { headerOf, publishText, subscribeText } from './requests';
@@ -251,13 +252,12 @@ class World {
         this.dialogs.map(({ callId }) => callId).sort(),
       );
       assert.ok(Math.max(of.dueAt, of.dueNoted) <= nextExpiry(of));
-      for (const { watcher, winfo } of of.subscriptions.values()) {
-        const recount = [...of.subscriptions.values()].filter(
-          (each) => each.watcher === watcher && each.winfo === winfo,
-        );
+      const all = [...of.subscriptions.values()];
+      for (const { watcher, winfo } of all) {
+        const recount = all.filter((each) => each.watcher === watcher && each.winfo === winfo);
         assert.equal(subscriptionCount(of, watcher, winfo), recount.length);
       }
-      assert.equal(of.winfoSubscriptions, [...of.subscriptions.values()].filter(({ winfo }) => winfo).length);
+      assert.equal(of.winfoSubscriptions, all.filter(({ winfo }) => winfo).length);
     }
     this.look();
   }

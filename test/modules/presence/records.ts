@@ -5,7 +5,6 @@ import type { PublishRequest } from '../../../modules/presence/request/publish';
 import type { SubscribeRequest } from '../../../modules/presence/request/subscribe';
 import {
   type AuthorisedWatcher,
-  addSubscription,
   dialogId,
   emptyResource,
   keyOfUri,
@@ -13,6 +12,7 @@ import {
   type Resource,
   type Subscription,
 } from '../../../modules/presence/resource';
+import { addSubscription } from '../../../modules/presence/subscribers';
 
 export const key = keyOfUri('sip:alice@example.com', 'presence');
 /** A whole second: 2026-01-01. */

@@ -4,16 +4,14 @@ import test from 'node:test';
 import { Heap } from '../../../core/base/heap';
 import { ResourceCache } from '../../../modules/presence/cache';
 import {
-  addSubscription,
   documentCeiling,
   emptyResource,
   isEmpty,
   keyOfUri,
   type Resource,
-  removeSubscription,
   resourceKey,
-  subscriptionCount,
 } from '../../../modules/presence/resource';
+import { addSubscription, removeSubscription, subscriptionCount } from '../../../modules/presence/subscribers';
 import { resource, subscription } from './records';
 
 test('the counters follow what is put in, put anew and taken out', () => {
