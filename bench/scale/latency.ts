@@ -4,8 +4,8 @@ import { echoed, type Finding, load, withOurs } from './finding';
 /** Of the highest rate at which 99 % were answered within 100 ms and next to nothing was sent again. */
 const share = 0.7;
 
-/** The search begins at half of what is answered when somebody always waits, and ends after so many seconds. */
-const searching = ['--find-max', '--step', '3', '--seconds', '8', '--budget', '75'];
+/** The search begins at half of what is answered when somebody always waits, and looks no closer after so many seconds. */
+const searching = ['--find-max', '--step', '3', '--seconds', '8', '--budget', '60'];
 /** Seconds at 70 %. */
 const seconds = 20;
 

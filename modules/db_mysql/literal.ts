@@ -22,7 +22,8 @@ const beyondAscii = /[\x80-\uffff]/;
 const beyondLatin1 = /[\u0100-\uffff]/;
 
 function bytesOf(blob: Uint8Array): string {
-  return Buffer.from(blob.buffer, blob.byteOffset, blob.length).toString('latin1');
+  const bytes = blob instanceof Buffer ? blob : Buffer.from(blob.buffer, blob.byteOffset, blob.length);
+  return bytes.toString('latin1');
 }
 
 const special = /['\\\0]/;
