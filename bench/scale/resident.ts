@@ -12,10 +12,19 @@ const rest = 40_000;
 /** A server that can be told to collect garbage, for `Ours.start`. */
 export const collecting = [join(root, 'bench', 'reload.yaml'), ['--expose-gc']] as const;
 
-/** Bytes, after the transactions of the load are over and what can be collected has been: what V8 has left lying differs from run to run. */
-export async function residentAtRest(server: Ours): Promise<number> {
+/** Bytes. */
+export interface AtRest {
+  /** Of the process: with the room that V8 and malloc keep for what is to come, which differs from run to run. */
+  readonly resident: number;
+  /** What is alive in V8's heap, and what its buffers hold. */
+  readonly alive: number;
+}
+
+/** Looks after the transactions of the load are over and what can be collected has been. */
+export async function atRest(server: Ours): Promise<AtRest> {
   await sleep(rest);
-  await callControl({ socket: `${join(server.folder, 'bench.db')}.sock`, command: 'heap.used', args: [] });
+  const socket = `${join(server.folder, 'bench.db')}.sock`;
+  const used = (await callControl({ socket, command: 'heap.used', args: [] })) as NodeJS.MemoryUsage;
   const pages = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.processes.server}/smaps_rollup`, 'utf8'));
-  return Number(pages?.[1] ?? Number.NaN) * 1024;
+  return { resident: Number(pages?.[1] ?? Number.NaN) * 1024, alive: used.heapUsed + used.external };
 }
