@@ -1,7 +1,7 @@
 // Owns the check of what callers hand in: every driver refuses the same changes, with the same words, before it does any work.
 import { RollcallError } from '../base/errors';
 import { type Change, ConstraintViolated, isValue, type Select, type Write } from './database';
-import { type Column, layoutOf, positionOf, type Table, type Value } from './table';
+import { type Column, layoutOf, positionOf, type Row, type Table, type Value } from './table';
 
 const smallValue = 8;
 
@@ -101,6 +101,17 @@ export function checkSelects(queries: readonly Select[]): void {
       throw new RollcallError(`a select of table ${query.table.name} depends on one that is not asked before it`);
     }
   }
+}
+
+/** Answers one after the other, those that depend on another only when that has found something. @throws as `checkSelects` */
+export function answerInTurn(queries: readonly Select[], answer: (query: Select) => Row[]): Row[][] {
+  checkSelects(queries);
+  const answers = new Map<Select, Row[]>();
+  return queries.map((query) => {
+    const rows = query.ifFound && answers.get(query.ifFound)?.length === 0 ? [] : answer(query);
+    answers.set(query, rows);
+    return rows;
+  });
 }
 
 /** Where the query stands on which query `i` depends; -1 when it is not among those before it. Looked for backwards: it is near. */

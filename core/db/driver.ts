@@ -1,6 +1,6 @@
 // Owns the door for database drivers: what they share, beside the contract that everybody sees.
 
-export { checkSelects, placeOf } from './check';
+export { answerInTurn, checkSelects, placeOf } from './check';
 export type { Column, CommitMeter, Index, Outcome, Put, Update } from './database';
 export { isValue } from './database';
 export type { GroupLimits, Result } from './group';

@@ -1,6 +1,6 @@
 // Owns the database that is only memory: the same contract, for servers without db_url and for tests.
 
-import { checkSelects } from './check';
+import { answerInTurn } from './check';
 import {
   type Change,
   ConstraintViolated,
@@ -36,14 +36,7 @@ class MemoryDatabase implements Database {
 
   async select(queries: readonly Select[]): Promise<Row[][]> {
     if (this.#closed) throw new DatabaseUnavailable('the database is closed', 1);
-    checkSelects(queries);
-    const answers = new Map<Select, Row[]>();
-    return queries.map((query) => {
-      const { table, ifFound } = query;
-      const rows = ifFound && answers.get(ifFound)?.length === 0 ? [] : this.#table(table).select(query);
-      answers.set(query, rows);
-      return rows;
-    });
+    return answerInTurn(queries, (query) => this.#table(query.table).select(query));
   }
 
   commit(change: Change): Promise<Outcome> {

@@ -1,7 +1,7 @@
 // Owns a database file of another server to read from, in the thread of whoever reads: an import has nothing else to do meanwhile.
 import Sqlite from 'better-sqlite3';
 import {
-  checkSelects,
+  answerInTurn,
   DatabaseUnavailable,
   RollcallError,
   type Row,
@@ -57,15 +57,7 @@ export class SqliteSource implements SourceDatabase {
   }
 
   async select(queries: readonly Select[]): Promise<Row[][]> {
-    return this.#asking(() => {
-      checkSelects(queries);
-      const answers = new Map<Select, Row[]>();
-      return queries.map((query) => {
-        const rows = query.ifFound && answers.get(query.ifFound)?.length === 0 ? [] : this.#select(query);
-        answers.set(query, rows);
-        return rows;
-      });
-    });
+    return this.#asking(() => answerInTurn(queries, (query) => this.#select(query)));
   }
 
   async close(): Promise<void> {

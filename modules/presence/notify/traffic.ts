@@ -236,6 +236,12 @@ export class Traffic {
 
   /** A line comes to rest. */
   private lay(line: Line): void {
+    const { resource, channels } = line;
+    // A change may just be on its way to the database: for who sees a part, what was seen before it has to be there after it.
+    if (!line.kept && resource.partialViews > 0 && channels.size < this.room) {
+      line.kept = true;
+      this.weigh(line, 1 + channels.size);
+    }
     if (line.kept) this.dropIfEmpty(line);
     else this.shed(line);
   }

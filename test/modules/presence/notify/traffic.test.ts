@@ -128,6 +128,22 @@ test('of a resource without room of which nobody was told anything, nothing is l
   assert.equal(traffic.at(resource.key), undefined);
 });
 
+test('what those see who see a part is kept where there is no room for others, and in place of others', () => {
+  const traffic = new Traffic(undefined, small);
+  for (let i = 0; i < small; i++) sent(traffic, watched(`other${i}`), true);
+  const alice = watched('alice');
+  alice.resource.partialViews = 1;
+  sent(traffic, alice, true);
+  assert.ok(traffic.find(alice.resource.key, alice.dialog.id));
+  const all = Array.from({ length: 4 * small }, (_, i) => watched(`more${i}`));
+  for (const each of all) {
+    each.resource.partialViews = 1;
+    sent(traffic, each, true);
+  }
+  const kept = all.filter(({ resource }) => traffic.at(resource.key)).length;
+  assert.ok(kept > 0 && kept <= small, `${kept} of ${all.length}`);
+});
+
 test('what is handed to the next life of the module is everything, used lately or not', () => {
   const traffic = new Traffic(undefined, 2 * small);
   for (let i = 0; i < small; i++) sent(traffic, watched(`other${i}`), true);
