@@ -44,24 +44,18 @@ function moving(subscription: Subscription, version: number): Record<string, Val
   };
 }
 
-/** All columns that change in the life of a subscription: those of `moving`, spelt out (see `changed` in rows.ts), and others. */
+/** All columns that change in the life of a subscription. */
 function changing(subscription: Subscription, version: number): Record<string, Value> {
-  return {
-    local_cseq: subscription.localCseq,
-    remote_cseq: subscription.remoteCseq,
-    expires: subscription.expires,
-    version: subscription.version,
-    fanouts: subscription.fanoutsAt,
-    event_version: version,
-    contact: subscription.contact,
-    status: statusNumbers[subscription.status],
-    reason: subscription.reason,
-    view: subscription.view,
-    socket_info: subscription.socket,
-    source: subscription.source,
-    flow_route: subscription.flowRoute,
-    content_type: subscription.contentType,
-  };
+  const set = moving(subscription, version);
+  set.contact = subscription.contact;
+  set.status = statusNumbers[subscription.status];
+  set.reason = subscription.reason;
+  set.view = subscription.view;
+  set.socket_info = subscription.socket;
+  set.source = subscription.source;
+  set.flow_route = subscription.flowRoute;
+  set.content_type = subscription.contentType;
+  return set;
 }
 
 /** Whether only that has changed which changes with every refresh. */

@@ -90,7 +90,7 @@ function refreshed({ etag, expires, receivedTime }: Publication): Record<string,
   return { etag, expires, received_time: receivedTime };
 }
 
-/** Spelt out: to spread what a refresh sets and to add to it took 2 µs, as an object of a shape that V8 had to look up. */
+/** Spelt out: to spread what a refresh sets and to add to it took 3 µs, as an object of a shape that V8 had to look up. */
 function changed({ etag, expires, receivedTime, sender, document }: Publication): Record<string, Value> {
   const { body, sequence, changedAt } = document;
   return { etag, expires, received_time: receivedTime, sender, body, sequence, changed_time: changedAt };
